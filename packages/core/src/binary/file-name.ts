@@ -1,0 +1,71 @@
+const strict = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+const encoder = new TextEncoder();
+
+/** Lone low surrogates U+DC80..U+DCFF stand for the bytes 0x80..0xFF that are not UTF-8. */
+const ESCAPE_BASE = 0xdc00;
+
+/**
+ * The text of a POSIX file name, which is bytes and need not be UTF-8. Bytes that are not part of valid UTF-8 become
+ * lone surrogates (the `surrogateescape` form of PEP 383), so {@link encodeFileName} gives the same bytes back.
+ */
+export function decodeFileName(name: Uint8Array): string {
+  let ascii = true;
+  for (let i = 0; i < name.length; i++) {
+    if (name[i]! >= 0x80) {
+      ascii = false;
+      break;
+    }
+  }
+  if (ascii)
+    return name.length < 64 ? String.fromCharCode.apply(null, name as unknown as number[]) : strict.decode(name);
+  try {
+    return strict.decode(name);
+  } catch {
+    return decodeEscaping(name);
+  }
+}
+
+function decodeEscaping(name: Uint8Array): string {
+  let out = '';
+  for (let i = 0; i < name.length; ) {
+    const length = sequenceLength(name, i);
+    if (length === 0) {
+      out += String.fromCharCode(ESCAPE_BASE + name[i]!);
+      i += 1;
+    } else {
+      out += strict.decode(name.subarray(i, i + length));
+      i += length;
+    }
+  }
+  return out;
+}
+
+/** Length of the valid UTF-8 sequence at `i`, or 0. */
+function sequenceLength(name: Uint8Array, i: number): number {
+  for (let length = 1; length <= 4 && i + length <= name.length; length++) {
+    try {
+      strict.decode(name.subarray(i, i + length));
+      return length;
+    } catch {
+      // not yet a whole sequence
+    }
+  }
+  return 0;
+}
+
+/** The bytes of a file name; the inverse of {@link decodeFileName}. */
+export function encodeFileName(name: string): Uint8Array {
+  if (!/[\ud800-\udfff]/.test(name)) return encoder.encode(name);
+  const parts: number[] = [];
+  for (let i = 0; i < name.length; i++) {
+    const unit = name.charCodeAt(i);
+    if (unit >= ESCAPE_BASE + 0x80 && unit <= ESCAPE_BASE + 0xff) {
+      parts.push(unit - ESCAPE_BASE);
+      continue;
+    }
+    const point = name.codePointAt(i)!;
+    if (point > 0xffff) i += 1;
+    parts.push(...encoder.encode(String.fromCodePoint(point)));
+  }
+  return Uint8Array.from(parts);
+}

@@ -1,0 +1,95 @@
+import type { BlockDevice } from './block.js';
+import type { FsDriver } from './filesystem.js';
+import type { HostFiles } from './host.js';
+import type { Closable, WarningSink } from './io.js';
+
+/** What the caller said about one drive (guestfs `add_drive`). Exactly one of `path` and `uri` is given. */
+export interface DriveSpec {
+  /** A file or block device of the host. */
+  readonly path?: string;
+  /** A remote image: `nbd://host:port/export`, `nbd+unix:///export?socket=…`. */
+  readonly uri?: string;
+  /** Image format as qemu names it (`raw`, `qcow2`, `vmdk`, `vpc`, `vhdx`, `vdi`); undefined means detect. */
+  readonly format?: string;
+  readonly readonly: boolean;
+  /** Internal snapshot to open (qcow2), by name or id; implies readonly. */
+  readonly snapshot?: string;
+  /** guestfs `label` of the drive: also reachable as `/dev/disk/guestfs/LABEL`. */
+  readonly label?: string;
+  /** Whether discards reach the image. */
+  readonly discard?: 'disable' | 'enable' | 'besteffort';
+  /** Sector size shown to the guest, 512 or 4096 bytes. */
+  readonly blockSize?: 512 | 4096;
+  /** Write straight through instead of in a transaction. */
+  readonly transaction?: boolean;
+  /** Open for writing although another process holds the image. */
+  readonly force?: boolean;
+}
+
+/** What a backend is handed to work with. */
+export interface BackendContext {
+  readonly files: HostFiles;
+  readonly warn: WarningSink;
+  readonly signal?: AbortSignal;
+}
+
+/** Whether a provider can run on this host, and if not, what to do about it. */
+export type Availability =
+  | { readonly available: true; readonly detail?: string }
+  | { readonly available: false; readonly reason: string; readonly remedy?: string };
+
+/** Static facts of an opened image, for `vmcraft inspect --verbose` and tests. */
+export interface ImageInfo {
+  /** Format as qemu names it. */
+  readonly format: string;
+  /** Bytes. */
+  readonly virtualSize: number;
+  /** Host path of the backing file, if any. */
+  readonly backingFile?: string;
+  /** Format-specific facts: cluster size, compat level, subformat … */
+  readonly details: Readonly<Record<string, string | number | boolean>>;
+}
+
+/** Runs programs of a guest; only heavier backends have one. */
+export interface CommandRunner {
+  run(
+    argv: readonly string[],
+    options?: { readonly signal?: AbortSignal },
+  ): Promise<{ status: number; stdout: Uint8Array; stderr: Uint8Array }>;
+}
+
+/** One opened drive. */
+export interface BlockSession extends Closable {
+  readonly device: BlockDevice;
+  readonly info: ImageInfo;
+  /** File-system drivers that work only on this session's device. */
+  readonly fsDrivers?: readonly FsDriver[];
+  readonly commandRunner?: CommandRunner;
+}
+
+/** What to create: an empty image. */
+export interface CreateSpec {
+  readonly path: string;
+  readonly format: string;
+  /** Virtual size in bytes. */
+  readonly size: number;
+  readonly backingFile?: string;
+  readonly backingFormat?: string;
+  /** Format options as qemu-img names them: `compat`, `cluster_size`, `preallocation`, … */
+  readonly options?: Readonly<Record<string, string>>;
+}
+
+/** Turns a drive specification into a block device. */
+export interface BlockBackend {
+  readonly name: string;
+  /** Whether this backend can run here; cheap. */
+  available(): Promise<Availability>;
+  /**
+   * The format of what lies at the drive, or undefined when it is not one of this backend's. Reads a bounded window, writes nothing.
+   */
+  probe(drive: DriveSpec, context: BackendContext): Promise<string | undefined>;
+  /** @throws CorruptImageError, UnsupportedFeatureError, HostError, LockedError, CapabilityError */
+  open(drive: DriveSpec, context: BackendContext): Promise<BlockSession>;
+  /** Make an empty image. */
+  create?(spec: CreateSpec, context: BackendContext): Promise<void>;
+}

@@ -1,0 +1,70 @@
+import type { BlockExtent } from './block.js';
+import type { IoOptions } from './io.js';
+
+/** What tells one host file from another, and a changed one from an unchanged one. */
+export interface HostFileIdentity {
+  readonly dev: bigint;
+  readonly ino: bigint;
+  readonly size: number;
+  readonly mtimeNs: bigint;
+}
+
+/** A host file (or block device) opened for random access. Offsets and lengths are bytes. */
+export interface HostFile {
+  /** Absolute host path. */
+  readonly path: string;
+  readonly writable: boolean;
+  /** Current size in bytes, also of writes not yet committed. */
+  readonly size: number;
+  /** Up to `length` bytes; shorter only at the end of the file. */
+  read(offset: number, length: number, options?: IoOptions): Promise<Uint8Array>;
+  /** Writes past the end extend the file; a gap reads as zeros. */
+  write(offset: number, data: Uint8Array, options?: IoOptions): Promise<void>;
+  /** Set the size in bytes. */
+  truncate(size: number): Promise<void>;
+  /** Make a range read as zeros, giving its space back where the host can. */
+  punchHole(offset: number, length: number): Promise<void>;
+  /** Allocated runs, where the host can tell (`SEEK_DATA`); one `data` run otherwise. */
+  extents(offset: number, length: number): AsyncIterable<BlockExtent>;
+  /** Durable on the host (fsync). */
+  flush(): Promise<void>;
+  identity(): Promise<HostFileIdentity>;
+  close(): Promise<void>;
+}
+
+/** How to open a host file. */
+export interface HostFileOptions {
+  readonly writable: boolean;
+  /** `exclusive` fails when it exists. */
+  readonly create?: 'exclusive' | 'truncate';
+  /** Permission bits of a created file; 0o600 unless given. */
+  readonly mode?: number;
+  /** Override the refusal to write a file that another process holds locked. */
+  readonly ignoreLocks?: boolean;
+}
+
+/** What stat(2) says of a host path, as far as image formats need it. */
+export interface HostStat {
+  readonly kind: 'file' | 'directory' | 'block-device' | 'other';
+  readonly size: number;
+  readonly identity: HostFileIdentity;
+}
+
+/**
+ * The host's files as the block layer sees them. A backend opens every file through the `HostFiles` it is handed, and so gets
+ * transactions, journal recovery, lock checks and the path policy without knowing of them.
+ */
+export interface HostFiles {
+  /**
+   * @throws HostError when the host refuses (missing, a directory, no permission)
+   * @throws LockedError when opened for writing and another process holds it
+   */
+  open(path: string, options: HostFileOptions): Promise<HostFile>;
+  /** Undefined when there is nothing at `path`. */
+  stat(path: string): Promise<HostStat | undefined>;
+  /**
+   * The path of a file that an image names (backing file, extent, data file), resolved against the image's own folder.
+   * @throws CapabilityError when it lies outside that folder and the allow-list
+   */
+  resolveReference(imagePath: string, reference: string): Promise<string>;
+}

@@ -1,0 +1,33 @@
+/** Options every I/O call takes. */
+export interface IoOptions {
+  /** Ends the call with an AbortedError. */
+  readonly signal?: AbortSignal;
+  /** The bytes are file contents read once: go past the page cache in large runs. */
+  readonly bulk?: boolean;
+}
+
+/** Something opened that must be closed. `close()` may be called twice. */
+export interface Closable extends AsyncDisposable {
+  close(): Promise<void>;
+}
+
+/** Progress of long work, in whatever unit `unit` says. */
+export interface Progress {
+  readonly phase: string;
+  readonly done: number;
+  /** Undefined when not known. */
+  readonly total?: number;
+  readonly unit: 'bytes' | 'files' | 'steps';
+}
+
+/** Receives progress; called often, must return at once. */
+export type ProgressSink = (progress: Progress) => void;
+
+/** A tolerated defect or something the caller should know; never printed by the engine itself. */
+export interface Warning {
+  readonly source: string;
+  readonly message: string;
+}
+
+/** Receives warnings. */
+export type WarningSink = (warning: Warning) => void;
