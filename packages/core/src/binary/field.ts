@@ -97,7 +97,9 @@ export function array<T>(type: FieldType<T>, count: number): FieldType<T[]> {
   return field<T[]>(
     type.size * count,
     (v, o) => Array.from({ length: count }, (_, i) => type.read(v, o + i * type.size)),
-    (v, o, values) => values.slice(0, count).forEach((x, i) => type.write(v, o + i * type.size, x)),
+    (v, o, values) => {
+      for (const [i, x] of values.slice(0, count).entries()) type.write(v, o + i * type.size, x);
+    },
   );
 }
 
