@@ -1,1 +1,1 @@
-export {};
+export { findTool, requireTools } from './tools.js';
