@@ -14,6 +14,8 @@ export interface HostFile {
   /** Absolute host path. */
   readonly path: string;
   readonly writable: boolean;
+  /** True when the host's file alone holds what reads return: no uncommitted writes, no journal replayed virtually. */
+  readonly direct?: boolean;
   /** Current size in bytes, also of writes not yet committed. */
   readonly size: number;
   /** Up to `length` bytes; shorter only at the end of the file. */

@@ -1,1 +1,1 @@
-export {};
+export { NodeHostFiles, type NodeHostFilesOptions } from './node-host-files.js';
