@@ -5,7 +5,7 @@ import type { FieldType } from './field.js';
 export type FieldSpec = readonly [offset: number, type: FieldType<unknown>];
 
 /** What a structure of `F` decodes to. */
-export type Decoded<F extends Record<string, readonly [number, FieldType<never>]>> = {
+export type Decoded<F extends Record<string, readonly [number, FieldType<unknown>]>> = {
   -readonly [K in keyof F]: F[K][1] extends FieldType<infer T> ? T : never;
 };
 
@@ -42,7 +42,7 @@ export function viewOf(data: Uint8Array): DataView {
  * @example
  * const RegionEntry = struct('vhdx.regionEntry', 32, { fileOffset: [16, u64le], length: [24, u32le] });
  */
-export function struct<F extends Record<string, readonly [number, FieldType<never>]>>(
+export function struct<F extends Record<string, readonly [number, FieldType<unknown>]>>(
   name: string,
   size: number,
   fields: F,

@@ -1,0 +1,49 @@
+// Shared by the commands a fresh machine runs: only Node and npm are there yet.
+import { spawnSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+
+/** Absolute path of the repository. */
+export const root = fileURLToPath(new URL('..', import.meta.url));
+
+const quietNpm = { npm_config_loglevel: 'error', npm_config_fund: 'false', npm_config_audit: 'false' };
+
+/** Run a program in the repository; its output goes to the terminal unless `quiet`. Returns whether it succeeded. */
+export function run(command, args, { env = {}, quiet = false } = {}) {
+  const result = spawnSync(command, args, {
+    cwd: root,
+    env: { ...process.env, ...quietNpm, ...env },
+    stdio: quiet ? ['ignore', 'pipe', 'pipe'] : 'inherit',
+    encoding: 'utf8',
+  });
+  if (quiet && result.status !== 0) process.stderr.write(`${result.stdout ?? ''}${result.stderr ?? ''}`);
+  return result.status === 0;
+}
+
+/** As {@link run}, ending this process when it fails. */
+export function must(what, command, args, options) {
+  if (!run(command, args, options)) {
+    process.stderr.write(`\n${what} failed: ${command} ${args.join(' ')}\n`);
+    process.exit(1);
+  }
+}
+
+/** The pnpm that package.json names, through npx, so that nothing is installed globally. */
+export function pnpm(args, options) {
+  const { packageManager } = JSON.parse(readFileSync(`${root}/package.json`, 'utf8'));
+  return must('pnpm', 'npx', ['--yes', packageManager, ...args], options);
+}
+
+/** Install the workspace's dependencies as the lock file has them. */
+export function install({ quiet = false } = {}) {
+  pnpm(['install', '--frozen-lockfile', '--prefer-offline'], { quiet });
+}
+
+/** Compile every package and bundle the command. */
+export function build({ quiet = false } = {}) {
+  must('build', `${root}/node_modules/.bin/turbo`, ['run', 'build', '--output-logs=errors-only'], {
+    quiet,
+    env: { TURBO_TELEMETRY_DISABLED: '1', DO_NOT_TRACK: '1' },
+  });
+  if (existsSync(`${root}/tools/bundle.mjs`)) must('bundle', process.execPath, ['tools/bundle.mjs'], { quiet });
+}
