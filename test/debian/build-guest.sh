@@ -48,7 +48,6 @@ CFG
   chroot "$root" useradd -m -s /bin/bash -c 'Ada Lovelace' ada
   chroot "$root" systemctl enable serial-getty@ttyS0.service ssh.service >/dev/null 2>&1
   install -d -m 0700 "$root/root/.ssh"
-  interesting_files "$root"
   tar --sparse --xattrs --xattrs-include='*' --acls -C "$root" -cf "$tar.part" .
   mv "$tar.part" "$tar"
 }
@@ -81,6 +80,7 @@ assemble() {
   mkfs.ext4 -q -F -L root -U "$root_uuid" "${loop}p3"
   mkdir -p "$work/mnt"; mount "${loop}p3" "$work/mnt"
   tar --sparse --xattrs --xattrs-include='*' --acls --numeric-owner -C "$work/mnt" -xf "$tar"
+  interesting_files "$work/mnt"
   grub-install --target=i386-pc --boot-directory="$work/mnt/boot" --modules='part_gpt ext2 search_fs_uuid' "$loop" 2>/dev/null
   printf 'search --no-floppy --fs-uuid --set=root %s\nset prefix=($root)/boot/grub\nconfigfile $prefix/grub.cfg\n' "$root_uuid" >"$work/early.cfg"
   grub-mkimage -O x86_64-efi -o "$work/BOOTX64.EFI" -p /boot/grub -c "$work/early.cfg" \
