@@ -1,0 +1,122 @@
+import { crc16, crc32cRaw } from '@vmcraft/core/binary';
+import { INCOMPAT, INODE_SIZE_GOOD_OLD, inodeLayout, RO_COMPAT, type SuperblockFields } from './layout.js';
+
+const SEED = 0xffffffff;
+const ZERO4 = new Uint8Array(4);
+const GD_CHECKSUM_OFFSET = 0x1e;
+const GD_CHECKSUM_END = 0x20;
+const INODE_LO = inodeLayout.offsetOf('checksumLo');
+const INODE_HI = inodeLayout.offsetOf('checksumHi');
+
+function le32(value: number): Uint8Array {
+  return Uint8Array.of(value & 0xff, (value >>> 8) & 0xff, (value >>> 16) & 0xff, value >>> 24);
+}
+
+function le64(value: number): Uint8Array {
+  const out = new Uint8Array(8);
+  out.set(le32(value >>> 0));
+  out.set(le32(Math.floor(value / 0x100000000)), 4);
+  return out;
+}
+
+/** CRC-32C of a superblock's 1024 bytes, for its last field. */
+export function superblockChecksum(raw: Uint8Array): number {
+  return crc32cRaw(SEED, raw.subarray(0, 0x3fc));
+}
+
+/**
+ * Checksums of metadata, "Checksums" of the specification: CRC-32C of metadata_csum, seeded with the file system's UUID or its
+ * stored seed; or CRC-16 of group descriptors alone (uninit_bg).
+ */
+export class ExtChecksum {
+  constructor(
+    /** metadata_csum: every structure has a CRC-32C. */
+    readonly metadata: boolean,
+    /** Group descriptors have a checksum (metadata_csum or uninit_bg). */
+    readonly descriptors: boolean,
+    readonly seed: number,
+    private readonly uuid: Uint8Array,
+  ) {}
+
+  static of(
+    fields: Pick<SuperblockFields, 'featureRoCompat' | 'featureIncompat' | 'checksumSeed' | 'uuid'>,
+  ): ExtChecksum {
+    const metadata = (fields.featureRoCompat & RO_COMPAT.METADATA_CSUM) !== 0;
+    const seed =
+      (fields.featureIncompat & INCOMPAT.CSUM_SEED) !== 0 ? fields.checksumSeed : crc32cRaw(SEED, fields.uuid);
+    const descriptors = metadata || (fields.featureRoCompat & RO_COMPAT.GDT_CSUM) !== 0;
+    return new ExtChecksum(metadata, descriptors, seed, fields.uuid);
+  }
+
+  /** `bg_checksum` of a descriptor of `raw.length` bytes (32 or more). */
+  groupDescriptor(group: number, raw: Uint8Array): number {
+    if (this.metadata) {
+      let c = crc32cRaw(this.seed, le32(group));
+      c = crc32cRaw(c, raw.subarray(0, GD_CHECKSUM_OFFSET));
+      c = crc32cRaw(c, ZERO4.subarray(0, 2));
+      return crc32cRaw(c, raw.subarray(GD_CHECKSUM_END)) & 0xffff;
+    }
+    let c = crc16(0xffff, this.uuid);
+    c = crc16(c, le32(group));
+    c = crc16(c, raw.subarray(0, GD_CHECKSUM_OFFSET));
+    return raw.length > GD_CHECKSUM_END ? crc16(c, raw.subarray(GD_CHECKSUM_END)) : c;
+  }
+
+  /** Of a block or inode bitmap: only the bytes that belong to the group. */
+  bitmap(bits: Uint8Array): number {
+    return crc32cRaw(this.seed, bits);
+  }
+
+  /** Seed of everything that belongs to one inode. */
+  inodeSeed(ino: number, generation: number): number {
+    return crc32cRaw(crc32cRaw(this.seed, le32(ino)), le32(generation));
+  }
+
+  /** Of a raw inode of `inodeSize` bytes; its upper half counts only when {@link hasHighInodeChecksum}. */
+  inode(ino: number, generation: number, raw: Uint8Array): number {
+    let c = this.inodeSeed(ino, generation);
+    c = crc32cRaw(c, raw.subarray(0, INODE_LO));
+    c = crc32cRaw(c, ZERO4.subarray(0, 2));
+    c = crc32cRaw(c, raw.subarray(INODE_LO + 2, INODE_SIZE_GOOD_OLD));
+    if (raw.length === INODE_SIZE_GOOD_OLD) return c;
+    if (!hasHighInodeChecksum(raw)) return crc32cRaw(c, raw.subarray(INODE_SIZE_GOOD_OLD));
+    c = crc32cRaw(c, raw.subarray(INODE_SIZE_GOOD_OLD, INODE_HI));
+    c = crc32cRaw(c, ZERO4.subarray(0, 2));
+    return crc32cRaw(c, raw.subarray(INODE_HI + 2));
+  }
+
+  /** Of an extent block or a directory leaf: the first `length` bytes. */
+  ofInode(inodeSeed: number, data: Uint8Array, length: number): number {
+    return crc32cRaw(inodeSeed, data.subarray(0, length));
+  }
+
+  /** Of a hash tree block: `used` bytes up to the last entry, then the tail's reserved word at `tailOffset`. */
+  indexBlock(inodeSeed: number, data: Uint8Array, used: number, tailOffset: number): number {
+    let c = crc32cRaw(inodeSeed, data.subarray(0, used));
+    c = crc32cRaw(c, data.subarray(tailOffset, tailOffset + 4));
+    return crc32cRaw(c, ZERO4);
+  }
+
+  /** Of an extended attribute block at `block`. */
+  xattrBlock(block: number, data: Uint8Array): number {
+    let c = crc32cRaw(this.seed, le64(block));
+    c = crc32cRaw(c, data.subarray(0, 0x10));
+    c = crc32cRaw(c, ZERO4);
+    return crc32cRaw(c, data.subarray(0x14));
+  }
+
+  /** Of an MMP block. */
+  mmp(data: Uint8Array): number {
+    return crc32cRaw(this.seed, data.subarray(0, 0x3fc));
+  }
+
+  /** Of a block of the orphan file: `length` bytes of inode numbers. */
+  orphanBlock(inodeSeed: number, block: number, data: Uint8Array, length: number): number {
+    return crc32cRaw(crc32cRaw(inodeSeed, le64(block)), data.subarray(0, length));
+  }
+}
+
+/** Whether a raw inode's extra part reaches `i_checksum_hi`. */
+export function hasHighInodeChecksum(raw: Uint8Array): boolean {
+  return raw.length > INODE_SIZE_GOOD_OLD && (raw[0x80]! | (raw[0x81]! << 8)) >= 4;
+}
