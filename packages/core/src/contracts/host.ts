@@ -69,4 +69,57 @@ export interface HostFiles {
    * @throws CapabilityError when it lies outside that folder and the allow-list
    */
   resolveReference(imagePath: string, reference: string): Promise<string>;
+  /**
+   * Absolute paths of the other plain files in an image's folder, `limit` at most: where a child that has the image as its backing
+   * file would be seen.
+   */
+  siblings?(imagePath: string, limit: number): Promise<readonly string[]>;
+}
+
+/** The right to write one image, held against other processes until released. */
+export interface ImageLock {
+  /** @throws LockedError when the lock was lost, or another program has locked the image since */
+  verify(): Promise<void>;
+  release(): Promise<void>;
+}
+
+/** Room on the file system that holds a file, bytes. */
+export interface HostRoom {
+  /** What may still be allocated there. */
+  readonly free: number;
+  /** What the file itself has allocated. */
+  readonly allocated: number;
+}
+
+/**
+ * What a transaction needs of the host besides opening files. Paths are absolute. A change of a folder (a created, renamed or removed
+ * file) survives a power loss only after `flushFolder`; bytes of a file only after its `flush`.
+ */
+export interface TransactionHost extends HostFiles {
+  /** The path without symbolic links, so that one image has one name. */
+  realPath(path: string): Promise<string>;
+  /** Atomically replaces `to`. */
+  rename(from: string, to: string): Promise<void>;
+  /** Does nothing when there is no such file. */
+  remove(path: string): Promise<void>;
+  /** Make created, renamed and removed files of a folder durable. */
+  flushFolder(folder: string): Promise<void>;
+  /** A new private file (mode 0600) that is gone when closed, or when the process ends. */
+  scratch(): Promise<HostFile>;
+  /** Undefined where the host cannot tell. */
+  room(path: string): Promise<HostRoom | undefined>;
+  /**
+   * Whether a file beside an image may be believed: a plain file, not a link, that belongs to the user, the image's owner or root. In a
+   * folder open to all, anybody can put a journal beside somebody's image.
+   */
+  trusts(path: string, imagePath: string): Promise<boolean>;
+  /**
+   * @param options `ignoreLocks` overrides the refusal; without `required` a folder where no lock can be kept is tolerated
+   * @throws LockedError when another process holds the image
+   */
+  lock(path: string, options: { readonly ignoreLocks?: boolean; readonly required: boolean }): Promise<ImageLock>;
+  /** The folder of a path, and a name within a folder, in the host's syntax. */
+  folderOf(path: string): string;
+  nameOf(path: string): string;
+  join(folder: string, name: string): string;
 }

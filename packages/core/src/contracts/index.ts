@@ -4,5 +4,6 @@ export * from './filesystem.js';
 export * from './host.js';
 export * from './io.js';
 export * from './os.js';
+export * from './platform.js';
 export * from './plugin.js';
 export * from './storage.js';

@@ -27,6 +27,8 @@ export type ProgressSink = (progress: Progress) => void;
 export interface Warning {
   readonly source: string;
   readonly message: string;
+  /** What was thrown, when an error was turned into this warning. */
+  readonly cause?: unknown;
 }
 
 /** Receives warnings. */

@@ -1,14 +1,10 @@
 import type { z } from 'zod';
+import type { ByteSink } from '../contracts/index.js';
 
 /** The zod module, handed to the schema builders so that it is only imported when one is needed. */
 export type Zod = typeof z;
 
-/** Where guest bytes go that an action writes out. `close()` is called once at the end, `abort()` instead when the action fails. */
-export interface ByteSink {
-  write(chunk: Uint8Array): Promise<void> | void;
-  close?(): Promise<void> | void;
-  abort?(reason: unknown): Promise<void> | void;
-}
+export type { ByteSink };
 
 /** What a `FileIn` argument takes: a host path (`-` is standard input) or the bytes themselves. */
 export type FileSource = string | AsyncIterable<Uint8Array>;
