@@ -11,7 +11,7 @@ export async function readApk(tree: FileTree): Promise<readonly Application[]> {
     if (!(await tree.isFile(path))) continue;
     for await (const stanza of readStanzas(tree.stream(path))) {
       const name = stanza.get('P');
-      if (name !== undefined) found.push(application(name, stanza));
+      if (name !== undefined && stanza.get('V') !== undefined) found.push(application(name, stanza));
     }
     return found;
   }

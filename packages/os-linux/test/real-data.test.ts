@@ -1,0 +1,101 @@
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { gunzipSync } from 'node:zlib';
+import { MemoryView, requireTools } from '@vmcraft/testkit';
+import { describe, expect, it } from 'vitest';
+import { LinuxInspector } from '../src/index.js';
+
+const data = join(dirname(fileURLToPath(import.meta.url)), '../../../../shared/data');
+
+interface Entry {
+  readonly name: string;
+  readonly kind: string;
+  readonly files?: readonly string[];
+  readonly oracle: {
+    readonly 'python3-distro'?: {
+      readonly os_release: { pretty_name: string; id: string };
+      readonly version_best: string;
+    };
+    readonly dpkg_query?: { readonly file: string; readonly packages: number };
+    readonly apk?: { readonly packages: readonly string[] };
+  };
+}
+
+/** os-release ids whose guestfs name differs. */
+const NAMES: Record<string, string> = {
+  alpine: 'alpinelinux',
+  amzn: 'amazonlinux',
+  arch: 'archlinux',
+  'opensuse-leap': 'opensuse',
+};
+
+function tree(folder: string): Record<string, Uint8Array> {
+  const out: Record<string, Uint8Array> = { '/usr/placeholder': new Uint8Array() };
+  const walk = (path: string): void => {
+    for (const name of readdirSync(path)) {
+      const full = join(path, name);
+      if (statSync(full).isDirectory()) walk(full);
+      else out[`/${relative(folder, full)}`] = readFileSync(full);
+    }
+  };
+  walk(folder);
+  return out;
+}
+
+async function inspect(files: Record<string, Uint8Array | string>) {
+  const view = new MemoryView({ '/dev/sda1': files });
+  const inspector = new LinuxInspector();
+  const os = await inspector.inspect(view, '/dev/sda1');
+  return { os, applications: os === undefined ? [] : await inspector.applications(view, os) };
+}
+
+describe.runIf(requireTools(`data:${join(data, 'manifest.json')}`))(
+  'release files and package databases of real systems',
+  () => {
+    const manifest = (): Entry[] => JSON.parse(readFileSync(join(data, 'manifest.json'), 'utf8'));
+
+    it('names every distribution as its own release file does', async () => {
+      const roots = manifest().filter((e) => e.kind === 'osroot');
+      expect(roots.length).toBeGreaterThan(5);
+      for (const { name, oracle } of roots) {
+        const facts = oracle['python3-distro'] as NonNullable<Entry['oracle']['python3-distro']>;
+        const { os } = await inspect(tree(join(data, name)));
+        expect(os?.productName?.value, name).toBe(facts.os_release.pretty_name);
+        expect(os?.distro?.value, name).toBe(NAMES[facts.os_release.id] ?? facts.os_release.id);
+        const [major, minor] = facts.version_best.split('.').map(Number);
+        expect(os?.majorVersion?.value, name).toBe(facts.version_best === '' ? undefined : major);
+        if (facts.version_best !== '') expect(os?.minorVersion?.value, name).toBe(minor ?? 0);
+      }
+    });
+
+    it('lists what dpkg-query lists', async () => {
+      const oracle = manifest().find((e) => e.oracle?.dpkg_query !== undefined)?.oracle.dpkg_query;
+      const status = gunzipSync(readFileSync(join(data, 'os/dpkg/trivy-status.gz')));
+      const { applications } = await inspect({
+        '/etc/os-release': 'ID=debian\n',
+        '/usr/x': '',
+        '/var/lib/dpkg/status': status,
+      });
+      expect(applications).toHaveLength(oracle?.packages ?? -1);
+      const expected = readFileSync(join(data, oracle?.file ?? ''), 'utf8');
+      for (const app of applications ?? []) {
+        const version = `${app.epoch === undefined ? '' : `${app.epoch}:`}${app.version}${app.release === undefined ? '' : `-${app.release}`}`;
+        expect(expected).toContain(app.name);
+        expect(expected).toContain(version);
+      }
+    });
+
+    it('lists what apk lists', async () => {
+      const oracle = manifest().find((e) => e.oracle?.apk !== undefined)?.oracle.apk;
+      const installed = readFileSync(join(data, 'os/apk/trivy-installed'));
+      const { applications } = await inspect({
+        '/etc/os-release': 'ID=alpine\nVERSION_ID=3.4\n',
+        '/lib/apk/db/installed': installed,
+      });
+      expect(
+        applications?.map((a) => `${a.name} ${a.version}${a.release === undefined ? '' : `-${a.release}`}`),
+      ).toEqual(oracle?.packages);
+    });
+  },
+);
