@@ -52,6 +52,7 @@ const bin = (name) => `${root}/node_modules/.bin/${name}`;
 step('lint', bin('biome'), ['check', '.']);
 step('build', process.execPath, ['-e', `import('${root}/tools/workspace.mjs').then((w) => w.build())`]);
 step('types', bin('tsc'), ['-p', 'tsconfig.test.json']);
+step('files', process.execPath, ['tools/check-files.mjs']);
 step('layers', bin('depcruise'), ['--config', '.dependency-cruiser.cjs', 'packages', 'examples', 'test']);
 step('docs', process.execPath, ['tools/docs.mjs', '--check']);
 process.stdout.write('\n== tests\n');
