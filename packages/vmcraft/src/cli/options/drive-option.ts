@@ -1,0 +1,96 @@
+import { UsageError } from '@vmcraft/core/errors';
+
+/** The arguments of `add_drive` that a `-a` stands for. */
+export interface DriveOption {
+  readonly filename: string;
+  readonly options: Readonly<{
+    readonly?: boolean;
+    format?: string;
+    protocol?: string;
+    server?: readonly string[];
+    username?: string;
+    blocksize?: number;
+  }>;
+}
+
+/** State that options before a `-a` set for those after it. */
+export interface DriveDefaults {
+  readonly readonly: boolean;
+  readonly format?: string;
+  readonly blocksize?: number;
+}
+
+const URI = /^([a-z][a-z0-9+.-]*):\/\//i;
+/** Schemes of `-a URI` (guestfish(1), ADDING REMOTE STORAGE). */
+const REMOTE_SCHEMES = new Set([
+  'ftp',
+  'ftps',
+  'http',
+  'https',
+  'tftp',
+  'gluster',
+  'iscsi',
+  'nbd',
+  'nbds',
+  'nbd+unix',
+  'rbd',
+  'sheepdog',
+  'ssh',
+]);
+
+/**
+ * What to add for a `-a`: a file name, `file://…`, or the parts of a remote URI.
+ * @throws UsageError for a URI that does not parse or whose scheme is unknown
+ */
+export function parseDriveOption(text: string, defaults: DriveDefaults): DriveOption {
+  const options = {
+    ...(defaults.readonly ? { readonly: true } : {}),
+    ...(defaults.format === undefined ? {} : { format: defaults.format }),
+    ...(defaults.blocksize === undefined ? {} : { blocksize: defaults.blocksize }),
+  };
+  const scheme = URI.exec(text)?.[1]?.toLowerCase();
+  if (scheme === undefined) return { filename: text, options };
+  const url = parseUri(text);
+  if (scheme === 'file') return { filename: decodeURIComponent(url.pathname), options };
+  if (!REMOTE_SCHEMES.has(scheme)) {
+    throw new UsageError(`-a ${withoutPassword(text)}: unknown URI scheme '${scheme}'`, {
+      hint: `known: file, ${[...REMOTE_SCHEMES].join(', ')}`,
+    });
+  }
+  return remoteDrive(scheme, url, options);
+}
+
+function remoteDrive(scheme: string, url: URL, options: DriveOption['options']): DriveOption {
+  const socket = url.searchParams.get('socket');
+  const path = decodeURIComponent(url.pathname);
+  const server =
+    socket !== null
+      ? `unix:${socket}`
+      : url.hostname === ''
+        ? undefined
+        : `${url.hostname}${url.port && `:${url.port}`}`;
+  // ssh and the web protocols name a path, the others an export, a volume or a target.
+  const keepsSlash = scheme === 'ssh' || /^(https?|t?ftps?)$/.test(scheme);
+  return {
+    filename: keepsSlash ? path : path.replace(/^\//, ''),
+    options: {
+      ...options,
+      protocol: scheme.replace(/^nbd\+unix$/, 'nbd'),
+      ...(server === undefined ? {} : { server: [server] }),
+      ...(url.username === '' ? {} : { username: decodeURIComponent(url.username) }),
+    },
+  };
+}
+
+function parseUri(text: string): URL {
+  try {
+    return new URL(text);
+  } catch (cause) {
+    throw new UsageError(`-a ${withoutPassword(text)}: not a valid URI`, {}, cause);
+  }
+}
+
+/** The URI without its password, which must not reach a message. */
+function withoutPassword(text: string): string {
+  return text.replace(/^([a-z][a-z0-9+.-]*:\/\/[^/@]*?):[^/]*@/i, '$1:…@');
+}
