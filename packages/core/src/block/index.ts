@@ -7,4 +7,5 @@ export { PAGE_SIZE, PageCache } from './page-cache.js';
 export { ReadOnlyDevice, readOnly } from './read-only-device.js';
 export { SliceDevice, type SliceOptions } from './slice-device.js';
 export { checkSpan, requireWritable, throwIfAborted, untilAborted } from './span.js';
+export * from './transaction/index.js';
 export { writeZeroes } from './zeroes.js';

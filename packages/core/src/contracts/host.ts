@@ -83,6 +83,16 @@ export interface ImageLock {
   release(): Promise<void>;
 }
 
+/** How to lock an image. */
+export interface LockOptions {
+  /** Take it although somebody holds it. */
+  readonly ignoreLocks?: boolean;
+  /** Respect only processes of VMCraft: the image is served by another program, which holds locks of its own. */
+  readonly ownOnly?: boolean;
+  /** Fail where no lock can be kept; otherwise go on without. */
+  readonly required: boolean;
+}
+
 /** Room on the file system that holds a file, bytes. */
 export interface HostRoom {
   /** What may still be allocated there. */
@@ -114,10 +124,11 @@ export interface TransactionHost extends HostFiles {
    */
   trusts(path: string, imagePath: string): Promise<boolean>;
   /**
-   * @param options `ignoreLocks` overrides the refusal; without `required` a folder where no lock can be kept is tolerated
+   * Keep other processes from changing an image, and respect theirs.
    * @throws LockedError when another process holds the image
+   * @throws HostError when a required lock cannot be kept, for example in a read-only folder
    */
-  lock(path: string, options: { readonly ignoreLocks?: boolean; readonly required: boolean }): Promise<ImageLock>;
+  lock(path: string, options: LockOptions): Promise<ImageLock>;
   /** The folder of a path, and a name within a folder, in the host's syntax. */
   folderOf(path: string): string;
   nameOf(path: string): string;

@@ -1,30 +1,50 @@
+import { randomUUID } from 'node:crypto';
 import * as fs from 'node:fs';
-import { open as openFile, realpath, stat as statFile } from 'node:fs/promises';
-import { dirname, isAbsolute, relative, resolve, sep } from 'node:path';
-import type { HostFile, HostFileOptions, HostFiles, HostStat } from '../contracts/index.js';
-import { CapabilityError, HostError } from '../errors/index.js';
+import { lstat, opendir, open as openFile, realpath, rename, rm, stat as statFile, statfs } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { basename, dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
+import type {
+  HostFile,
+  HostFileOptions,
+  HostRoom,
+  HostStat,
+  ImageLock,
+  LockOptions,
+  TransactionHost,
+} from '../contracts/index.js';
+import { CapabilityError, HostError, LockedError } from '../errors/index.js';
 import { blockDeviceSize } from './node-block-size.js';
 import { hostError } from './node-host-error.js';
 import { NodeHostFile } from './node-host-file.js';
+import { NodeImageLock } from './node-image-lock.js';
+import { foreignLock, holderOf } from './node-kernel-locks.js';
 
 /** How {@link NodeHostFiles} behaves. */
 export interface NodeHostFilesOptions {
   /** Folders, besides the image's own, where files that an image names may lie. */
   readonly allowReferences?: readonly string[];
+  /** Folder of private temporary files; the system's own unless given. */
+  readonly scratchFolder?: string;
 }
 
 /** Host files through Node's own file system calls. */
-export class NodeHostFiles implements HostFiles {
+export class NodeHostFiles implements TransactionHost {
   readonly #allowed: readonly string[];
+  readonly #scratchFolder: string;
 
   constructor(options: NodeHostFilesOptions = {}) {
     this.#allowed = options.allowReferences ?? [];
+    this.#scratchFolder = options.scratchFolder ?? tmpdir();
   }
 
   async open(path: string, options: HostFileOptions): Promise<HostFile> {
     const absolute = resolve(path);
     // Opening a FIFO would wait for a writer: look before opening.
-    if (options.create === undefined) requireOpenable(absolute, await this.#stat(absolute, 'open'));
+    if (options.create === undefined) {
+      const found = await this.#stat(absolute, 'open');
+      requireOpenable(absolute, found);
+      if (options.writable && options.ignoreLocks !== true) await requireUnlocked(absolute, found);
+    }
     const fd = await openDescriptor(absolute, options);
     try {
       const stat = await fstat(fd);
@@ -61,6 +81,108 @@ export class NodeHostFiles implements HostFiles {
     }
     const reason = `${reference} lies outside the image's own folder`;
     throw new CapabilityError({ capability: 'follow references', subject: imagePath, reason });
+  }
+
+  async siblings(imagePath: string, limit: number): Promise<readonly string[]> {
+    const own = await this.realPath(imagePath);
+    const found: string[] = [];
+    try {
+      for await (const entry of await opendir(dirname(own))) {
+        if (found.length >= limit) break;
+        if (entry.isFile() && entry.name !== basename(own)) found.push(join(dirname(own), entry.name));
+      }
+    } catch (error) {
+      throw hostError(dirname(own), 'list', error);
+    }
+    return found;
+  }
+
+  realPath(path: string): Promise<string> {
+    return real(resolve(path));
+  }
+
+  async rename(from: string, to: string): Promise<void> {
+    await rename(from, to).catch((error: unknown) => {
+      throw hostError(to, 'rename', error);
+    });
+  }
+
+  async remove(path: string): Promise<void> {
+    await rm(path, { force: true }).catch((error: unknown) => {
+      throw hostError(path, 'remove', error);
+    });
+  }
+
+  async flushFolder(folder: string): Promise<void> {
+    try {
+      const handle = await openFile(folder, 'r');
+      await handle.sync().finally(() => handle.close());
+    } catch (error) {
+      // Some file systems (FUSE, CIFS) cannot flush a folder, and Windows cannot open one.
+      if (!['EINVAL', 'ENOTSUP', 'EISDIR', 'EPERM'].includes((error as NodeJS.ErrnoException).code ?? '')) {
+        throw hostError(folder, 'fsync', error);
+      }
+    }
+  }
+
+  async scratch(): Promise<HostFile> {
+    const path = join(this.#scratchFolder, `vmcraft-${randomUUID()}`);
+    const file = await this.open(path, { writable: true, create: 'exclusive', mode: 0o600 });
+    // Without a name it is gone with the process, however that ends.
+    await this.remove(path);
+    return file;
+  }
+
+  async room(path: string): Promise<HostRoom | undefined> {
+    try {
+      const stat = await statFile(path, { bigint: true });
+      if (!stat.isFile()) return undefined;
+      const system = await statfs(dirname(path), { bigint: true });
+      return { free: Number(system.bavail * system.bsize), allocated: Number(stat.blocks) * 512 };
+    } catch {
+      return undefined;
+    }
+  }
+
+  async trusts(path: string, imagePath: string): Promise<boolean> {
+    const own = process.geteuid?.();
+    try {
+      const file = await lstat(path);
+      if (!file.isFile()) return false;
+      if (own === undefined) return true;
+      const writableByAll = (file.mode & 0o002) !== 0;
+      return !writableByAll && [own, 0, (await statFile(imagePath)).uid].includes(file.uid);
+    } catch (error) {
+      throw hostError(path, 'stat', error);
+    }
+  }
+
+  async lock(path: string, options: LockOptions): Promise<ImageLock> {
+    const heed = options.ignoreLocks !== true && options.ownOnly !== true;
+    const verify = async (): Promise<void> => {
+      if (heed) await requireUnlocked(path, await this.#stat(path, 'lock'));
+    };
+    await verify();
+    const own = await NodeImageLock.acquire(path, options);
+    return {
+      verify: async () => {
+        await own?.verify();
+        await verify();
+      },
+      release: async () => own?.release(),
+    };
+  }
+
+  folderOf(path: string): string {
+    return dirname(path);
+  }
+
+  nameOf(path: string): string {
+    return basename(path);
+  }
+
+  join(folder: string, name: string): string {
+    return join(folder, name);
   }
 
   async #stat(path: string, operation: string): Promise<fs.BigIntStats> {
@@ -136,4 +258,15 @@ async function real(path: string): Promise<string> {
 function isWithin(folder: string, path: string): boolean {
   const way = relative(folder, path);
   return way === '' || (way !== '..' && !way.startsWith(`..${sep}`) && !isAbsolute(way));
+}
+
+/** @throws LockedError when another process holds a lock that speaks against writing */
+async function requireUnlocked(path: string, stat: fs.BigIntStats): Promise<void> {
+  const lock = await foreignLock(stat.dev, stat.ino);
+  if (lock === undefined) return;
+  const holder = await holderOf(path);
+  const who = holder ?? (lock.pid === undefined ? 'another process' : `the process ${lock.pid}`);
+  const pid = lock.pid ?? Number(/pid (\d+)/.exec(holder ?? '')?.[1]);
+  const details = { path, reason: `${who} holds it locked`, force: 'ignoreLocks' };
+  throw new LockedError(Number.isNaN(pid) ? details : { ...details, pid });
 }
