@@ -1,0 +1,315 @@
+import { alignDown } from '../binary/index.js';
+import { SliceDevice } from '../block/index.js';
+import type {
+  BlockDevice,
+  FsSignature,
+  KeyStore,
+  Member,
+  StorageActivator,
+  Volume,
+  WarningSink,
+} from '../contracts/index.js';
+import { isVmcraftError, LimitExceededError, messageOf, UsageError } from '../errors/index.js';
+import { type Partition, type PartitionTable, readPartitionTable } from '../partition/index.js';
+import { DeviceIndex } from './device-index.js';
+import { diskName, partitionName } from './device-names.js';
+import type { DiscoveredDevice, DiskInput } from './discovered-device.js';
+import { type ProbeOptions, probeSignature } from './signatures/probe.js';
+
+/** Bounds of a discovery. */
+export interface DiscoveryLimits {
+  /** Rounds of probing until nothing new may appear. */
+  readonly maxRounds: number;
+  /** Devices of all kinds. */
+  readonly maxDevices: number;
+}
+
+/** Limits unless the caller gives others. */
+export const DEFAULT_DISCOVERY_LIMITS: DiscoveryLimits = { maxRounds: 16, maxDevices: 4096 };
+
+/** Linux gives an extended partition no more than this many bytes, enough for a boot loader to find it. */
+const EXTENDED_WINDOW = 1024;
+
+/** What discovery works with. */
+export interface DiscoveryOptions {
+  readonly activators?: readonly StorageActivator[];
+  readonly keys?: KeyStore;
+  readonly warn?: WarningSink;
+  readonly limits?: Partial<DiscoveryLimits>;
+  /** Names what lies on a device; the signature table unless file-system drivers do better. */
+  readonly probe?: (device: BlockDevice, options: ProbeOptions) => Promise<FsSignature | undefined>;
+}
+
+const NO_KEYS: KeyStore = { keysFor: async () => [] };
+
+type MutableDevice = { -readonly [K in keyof DiscoveredDevice]: DiscoveredDevice[K] };
+
+/**
+ * All devices that disks hold: partitions by their tables, volumes by the activators, whose volumes are searched in turn until
+ * nothing new appears. One activator's failure is a warning and stops nothing else.
+ *
+ * @example
+ * const tree = await StorageTree.discover([{ device }], { activators, keys });
+ * for (const d of tree.devices) console.log(d.name, d.kind, d.signature?.type);
+ */
+export class StorageTree {
+  readonly #devices = new Map<string, MutableDevice>();
+  readonly #disks: readonly DiskInput[];
+  readonly #activators: readonly StorageActivator[];
+  readonly #keys: KeyStore;
+  readonly #limits: DiscoveryLimits;
+  readonly #options: DiscoveryOptions;
+  /** For each group that came up, the members it came up with; and the group each volume belongs to. */
+  readonly #active = new Map<string, string>();
+  readonly #groupOf = new Map<string, string>();
+  #index: DeviceIndex | undefined;
+
+  private constructor(disks: readonly DiskInput[], options: DiscoveryOptions) {
+    this.#disks = disks;
+    this.#options = options;
+    this.#activators = options.activators ?? [];
+    this.#keys = options.keys ?? NO_KEYS;
+    this.#limits = { ...DEFAULT_DISCOVERY_LIMITS, ...options.limits };
+  }
+
+  /**
+   * Find everything on the disks; the n-th is `/dev/sd` and its letter.
+   * @throws LimitExceededError when more devices appear than allowed
+   */
+  static async discover(disks: readonly DiskInput[], options: DiscoveryOptions = {}): Promise<StorageTree> {
+    const tree = new StorageTree(disks, options);
+    for (const [index, disk] of disks.entries()) {
+      await tree.#add({ name: diskName(index), kind: 'disk', device: disk.device, parents: [], index });
+    }
+    await tree.activate();
+    return tree;
+  }
+
+  /** Every device, disks and their partitions first, volumes in the order they came up. */
+  get devices(): readonly DiscoveredDevice[] {
+    const all = [...this.#devices.values()];
+    const disks = all.filter((d) => d.kind === 'disk');
+    const under = (parent: DiscoveredDevice): DiscoveredDevice[] => [
+      parent,
+      ...all.filter((d) => d.kind === 'partition' && d.parents[0] === parent.name),
+    ];
+    return [...disks, ...all.filter((d) => d.kind === 'volume')].flatMap(under);
+  }
+
+  /** Devices made from this one. */
+  childrenOf(name: string): readonly DiscoveredDevice[] {
+    return this.devices.filter((d) => d.parents.includes(name));
+  }
+
+  /**
+   * A device by name or alias: the names of other buses (`/dev/vda1`, `/dev/nvme0n1p1`), `UUID=`, `LABEL=`, `PARTUUID=`,
+   * `PARTLABEL=` and their `/dev/disk/by-…` forms, `/dev/disk/guestfs/LABEL`, `/dev/mapper/VG-LV`.
+   */
+  find(name: string): DiscoveredDevice | undefined {
+    this.#index ??= new DeviceIndex(this.devices, this.#disks);
+    return this.#index.find(name);
+  }
+
+  /**
+   * Let the activators look again at devices nobody claimed yet, for instance after a key was added, until nothing new appears.
+   * @returns names of the devices that came up
+   */
+  async activate(): Promise<readonly string[]> {
+    const added: string[] = [];
+    const tried = new Map<string, string>();
+    for (let round = 0; round < this.#limits.maxRounds; round++) {
+      for (const device of [...this.#devices.values()]) await this.#claim(device);
+      const before = new Set(this.#devices.values());
+      for (const activator of this.#activators) await this.#bringUp(activator, tried);
+      const fresh = [...this.#devices.values()].filter((d) => !before.has(d));
+      if (fresh.length === 0) return added;
+      added.push(...fresh.map((d) => d.name));
+    }
+    this.#warn('storage', `still finding volumes after ${this.#limits.maxRounds} rounds: gave up`);
+    return added;
+  }
+
+  /**
+   * Read the table of a disk or volume again after it was edited: its partitions and everything made from them are
+   * replaced. Devices of partitions that did not move stay the same objects.
+   * @throws UsageError when there is no such device
+   */
+  async rescan(name: string): Promise<void> {
+    const device = this.#devices.get(this.find(name)?.name ?? name);
+    if (device === undefined) throw new UsageError(`no such device: ${name}`);
+    const old = new Map<string, DiscoveredDevice>();
+    for (const child of this.childrenOf(device.name)) {
+      if (child.kind === 'partition') old.set(child.name, child);
+    }
+    const isUp = this.childrenOf(device.name).some((d) => d.kind === 'volume');
+    if (!isUp) {
+      delete device.member;
+      delete device.claimedBy;
+    }
+    const kept = await this.#describe(device, old);
+    for (const partition of old.keys()) if (!kept.has(partition)) this.#remove(partition);
+    await this.activate();
+  }
+
+  /** Forget a volume and what was made from it, as when a LUKS container is closed. Does not close the device. */
+  forget(name: string): void {
+    if (this.#devices.get(name)?.kind !== 'volume') throw new UsageError(`${name} is not a volume`);
+    this.#remove(name);
+  }
+
+  #remove(name: string): void {
+    this.#devices.delete(name);
+    this.#index = undefined;
+    const group = this.#groupOf.get(name);
+    this.#groupOf.delete(name);
+    if (group !== undefined) this.#active.delete(group);
+    for (const d of [...this.#devices.values()]) if (d.parents.includes(name)) this.#remove(d.name);
+  }
+
+  #warn(source: string, message: string, cause?: unknown): void {
+    this.#options.warn?.({ source, message, ...(cause === undefined ? {} : { cause }) });
+  }
+
+  async #add(device: MutableDevice): Promise<void> {
+    if (this.#devices.has(device.name)) {
+      this.#warn('storage', `two devices are named ${device.name}: the second is not shown`);
+      return;
+    }
+    if (this.#devices.size >= this.#limits.maxDevices) {
+      const max = this.#limits.maxDevices;
+      throw new LimitExceededError({ limit: 'devices', value: max + 1, max, option: 'maxDevices' });
+    }
+    this.#devices.set(device.name, device);
+    this.#index = undefined;
+    await this.#describe(device, new Map());
+  }
+
+  /** Read table and signature of a device and add its partitions. @returns names of partitions kept from `old` */
+  async #describe(device: MutableDevice, old: ReadonlyMap<string, DiscoveredDevice>): Promise<ReadonlySet<string>> {
+    this.#index = undefined;
+    // A partition inside a partition is none to Linux; BSD slices come with the table of the disk.
+    const table = device.kind === 'partition' ? undefined : await this.#readTable(device);
+    if (table === undefined) delete device.table;
+    else device.table = table;
+    const partitions = table?.partitions.filter((p) => p.kind !== 'extended') ?? [];
+    const probe = this.#options.probe ?? probeSignature;
+    const signature = await this.#attempt(device.name, () => probe(device.device, { partitions }));
+    if (signature === undefined) delete device.signature;
+    else device.signature = signature;
+    const kept = new Set<string>();
+    for (const partition of table?.partitions ?? []) {
+      const name = partitionName(device.name, partition.number, device.kind === 'volume');
+      kept.add(name);
+      const before = old.get(name);
+      const same = isSamePlace(before?.partition, partition) ? this.#devices.get(name) : undefined;
+      if (same !== undefined) {
+        same.partition = partition;
+        await this.#describe(same, old);
+        continue;
+      }
+      if (before !== undefined) this.#remove(name);
+      await this.#addPartition(device, table!, partition, name);
+    }
+    return kept;
+  }
+
+  #readTable(device: DiscoveredDevice): Promise<PartitionTable | undefined> {
+    const warn: WarningSink = (w) => this.#warn(w.source, `${device.name}: ${w.message}`, w.cause);
+    return this.#attempt(device.name, () => readPartitionTable(device.device, { warn }));
+  }
+
+  async #addPartition(
+    disk: DiscoveredDevice,
+    table: PartitionTable,
+    partition: Partition,
+    name: string,
+  ): Promise<void> {
+    const window = windowOf(disk.device, table, partition);
+    if (window === 0) {
+      this.#warn('storage', `${name} lies past the end of ${disk.name} and is not shown`);
+      return;
+    }
+    if (partition.kind !== 'extended' && window < partition.size) {
+      this.#warn('storage', `${name} ends past the end of ${disk.name} and is cut short`);
+    }
+    const device = new SliceDevice(disk.device, partition.start, window, { name });
+    await this.#add({ name, kind: 'partition', device, parents: [disk.name], partition });
+  }
+
+  /** Ask the activators whose member the device is. The first to claim it has it. */
+  async #claim(device: MutableDevice): Promise<void> {
+    const isTaken = device.member !== undefined || (device.table?.partitions.length ?? 0) > 0;
+    if (isTaken || device.partition?.kind === 'extended') return;
+    for (const activator of this.#activators) {
+      const member = await this.#attempt(`${device.name}: ${activator.name}`, () => activator.probe(device.device));
+      if (member === undefined) continue;
+      device.member = { ...member, deviceName: device.name };
+      device.claimedBy = activator.name;
+      return;
+    }
+  }
+
+  /** Activate each group of members that is new or has grown. `tried` keeps one run from asking twice. */
+  async #bringUp(activator: StorageActivator, tried: Map<string, string>): Promise<void> {
+    const groups = new Map<string, Member[]>();
+    for (const d of this.#devices.values()) {
+      if (d.member === undefined || d.claimedBy !== activator.name) continue;
+      groups.set(d.member.groupId, [...(groups.get(d.member.groupId) ?? []), d.member]);
+    }
+    const context = { keys: this.#keys, warn: this.#options.warn ?? (() => {}) };
+    for (const [groupId, members] of groups) {
+      const group = `${activator.name}\0${groupId}`;
+      const names = members.map((m) => m.deviceName).join('\0');
+      if (this.#active.get(group) === names || tried.get(group) === names) continue;
+      tried.set(group, names);
+      const volumes = await this.#attempt(activator.name, () => activator.activate(members, context));
+      if (volumes === undefined || volumes.length === 0) continue;
+      this.#active.set(group, names);
+      for (const volume of volumes) await this.#addVolume(activator, group, members, volume);
+    }
+  }
+
+  async #addVolume(
+    activator: StorageActivator,
+    group: string,
+    members: readonly Member[],
+    volume: Volume,
+  ): Promise<void> {
+    // The group came up again with more members: what it was before is replaced.
+    if (this.#groupOf.get(volume.name) === group) this.#remove(volume.name);
+    const parents = members.flatMap((m) => (m.deviceName === undefined ? [] : [m.deviceName]));
+    await this.#add({
+      name: volume.name,
+      kind: 'volume',
+      device: volume.device,
+      parents,
+      activator: activator.name,
+      volumeKind: volume.kind,
+      ...(volume.uuid === undefined ? {} : { uuid: volume.uuid }),
+      ...(volume.label === undefined ? {} : { label: volume.label }),
+    });
+    this.#groupOf.set(volume.name, group);
+  }
+
+  /** A step whose failure concerns this device or activator only. */
+  async #attempt<T>(subject: string, step: () => Promise<T>): Promise<T | undefined> {
+    try {
+      return await step();
+    } catch (error) {
+      if (!isVmcraftError(error) || error.code === 'VMC_ABORTED') throw error;
+      this.#warn('storage', `${subject}: ${messageOf(error)}`, error);
+      return undefined;
+    }
+  }
+}
+
+/** Bytes of a partition that are on its disk. Of an extended one only the start, as Linux does. */
+function windowOf(disk: BlockDevice, table: PartitionTable, partition: Partition): number {
+  const there = Math.max(0, Math.min(partition.size, disk.size - partition.start));
+  const size = partition.kind === 'extended' ? Math.min(there, EXTENDED_WINDOW) : there;
+  return alignDown(size, Math.min(table.sectorSize, disk.sectorSize));
+}
+
+function isSamePlace(a: Partition | undefined, b: Partition): boolean {
+  return a !== undefined && a.start === b.start && a.size === b.size && a.kind === b.kind;
+}
