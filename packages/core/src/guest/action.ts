@@ -94,6 +94,8 @@ export interface Action<
   readonly returns: R;
   /** One paragraph. */
   readonly doc: string;
+  /** Works before launch too, and while another call runs: settings and such. */
+  readonly anytime?: boolean;
   /** Arguments are checked before; the options object is always there. */
   run(g: Session, ...args: [...ArgValues<A>, OptionValues<O>]): Promise<ReturnValue<R>> | ReturnValue<R>;
 }

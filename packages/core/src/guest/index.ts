@@ -1,4 +1,18 @@
 export * from './action.js';
 export { ActionTable } from './action-table.js';
-export type { Session } from './session.js';
+export { bindActions, callAction } from './dispatch.js';
+export { type AddDriveOptions, type Drive, driveSpec } from './drives.js';
+export { EventHub, type SessionEvent, type SessionEvents } from './events.js';
+export { SessionKeys } from './key-store.js';
+export { formatMountable, type Mountable as ParsedMountable, parseMountable } from './mountable.js';
+export type { GuestMountRequest, GuestMounts } from './mounts.js';
+export type { PerformanceMetrics, PhaseMetrics } from './performance.js';
+export type {
+  FilesystemRequest,
+  FilesystemSupport,
+  SessionServices,
+  SessionTransaction,
+} from './services.js';
+export { Session, type SessionOptions, type SessionState } from './session.js';
+export type { SessionSettings } from './settings.js';
 export { type StructFieldType, type StructName, type StructValue, structs } from './structs.js';

@@ -1,0 +1,158 @@
+import type { FileSystem } from '../contracts/index.js';
+import { FsError, UsageError } from '../errors/index.js';
+import type { Mount, Vfs } from '../vfs/index.js';
+import type { OpenFilesystems } from './filesystems.js';
+import { type Mountable, parseMountable } from './mountable.js';
+import type { PhaseClock } from './performance.js';
+
+/** Options of mount(8) that the mount itself understands; the others go to the driver. */
+const MOUNT_FLAGS = new Set([
+  'async',
+  'atime',
+  'auto',
+  'defaults',
+  'dev',
+  'diratime',
+  'exec',
+  'lazytime',
+  'loud',
+  'noatime',
+  'noauto',
+  'nodev',
+  'nodiratime',
+  'noexec',
+  'nofail',
+  'norelatime',
+  'nostrictatime',
+  'nosuid',
+  'nouser',
+  'relatime',
+  'ro',
+  'rw',
+  'silent',
+  'strictatime',
+  'suid',
+  'sync',
+]);
+
+/** What to mount and how. */
+export interface GuestMountRequest {
+  readonly mountable: string;
+  readonly mountpoint: string;
+  /** Comma-separated, as `mount -o`. */
+  readonly options?: string;
+  /** As `mount -t`. */
+  readonly type?: string;
+}
+
+/** What is mounted where, in terms of mountables. */
+export class GuestMounts {
+  constructor(
+    private readonly vfs: Vfs,
+    private readonly filesystems: OpenFilesystems,
+    private readonly clock: PhaseClock,
+  ) {}
+
+  /** Whether anything is mounted, so that paths mean something. */
+  get any(): boolean {
+    return this.vfs.mounts.length > 0;
+  }
+
+  /** Mountables and where they are, in the order in which they were mounted. */
+  list(): readonly { readonly source: string; readonly path: string }[] {
+    return this.vfs.mounts.map((mount) => ({ source: mount.source, path: this.vfs.mountPath(mount) }));
+  }
+
+  /** Open a file system without mounting it; its holder releases it. */
+  acquire(mountable: string, readonly: boolean): Promise<FileSystem> {
+    return this.filesystems.acquire({ mountable: this.#parse(mountable), readonly });
+  }
+
+  #parse(mountable: string): Mountable {
+    return parseMountable(mountable);
+  }
+
+  /** mount(8). @throws FsError, NoProviderError, CorruptImageError … */
+  async mount(request: GuestMountRequest): Promise<void> {
+    await this.clock.time('mount', () => this.#mount(request));
+  }
+
+  async #mount({ mountable, mountpoint, options = '', type }: GuestMountRequest): Promise<void> {
+    if (!mountpoint.startsWith('/')) throw new UsageError('must be an absolute path', { argument: 'mountpoint' });
+    const given = options.split(',').filter((o) => o !== '');
+    const own = given.filter((o) => MOUNT_FLAGS.has(o));
+    const forDriver = given.filter((o) => !MOUNT_FLAGS.has(o));
+    const readonly = own.lastIndexOf('ro') > own.lastIndexOf('rw');
+    const fs = await this.filesystems.acquire({
+      mountable: this.#parse(mountable),
+      readonly,
+      mountOptions: forDriver,
+      ...(type === undefined || type === '' || type === 'auto' ? {} : { type }),
+    });
+    try {
+      const isReadonly = readonly || fs.readonly;
+      await this.vfs.mount(fs, mountpoint, {
+        source: mountable,
+        readonly: isReadonly,
+        options: [isReadonly ? 'ro' : 'rw', ...given.filter((o) => o !== 'ro' && o !== 'rw')],
+      });
+    } catch (error) {
+      await this.filesystems.release(fs);
+      throw error;
+    }
+  }
+
+  /** Unmount by mount point, or the latest mount of a mountable. @throws FsError EINVAL, EBUSY */
+  async umount(pathOrMountable: string): Promise<void> {
+    const bySource = this.vfs.mounts.findLast((mount) => mount.source === pathOrMountable);
+    if (bySource === undefined) {
+      await this.#released(await this.vfs.umount(pathOrMountable));
+    } else {
+      this.vfs.detach(bySource);
+      await this.#released(bySource);
+    }
+  }
+
+  /** Unmount everything, inner mounts first. */
+  async umountAll(): Promise<void> {
+    for (const mount of [...this.vfs.mounts].reverse()) {
+      this.vfs.detach(mount);
+      await this.#released(mount);
+    }
+  }
+
+  /** Take all mounts away without giving the file systems back: the session closes them itself. */
+  forgetAll(): void {
+    for (const mount of [...this.vfs.mounts].reverse()) this.vfs.detach(mount);
+  }
+
+  /** @throws FsError EINVAL when nothing is mounted there, EROFS when it cannot be written */
+  async remount(mountpoint: string, readonly: boolean): Promise<void> {
+    const { mount, node } = await this.vfs.resolve(mountpoint, 'remount');
+    if (mount.on === undefined || node.ino !== mount.fs.root.ino) {
+      throw new FsError('EINVAL', { operation: 'remount', path: mountpoint, reason: 'not mounted' });
+    }
+    if (!readonly && mount.fs.readonly) await this.#reopen(mount, mountpoint);
+    else this.vfs.remount(mount, withAccess(mount, readonly));
+  }
+
+  /** A file system that was opened read-only has to be opened again for writing. */
+  async #reopen(mount: Mount, mountpoint: string): Promise<void> {
+    if (mount !== this.vfs.mounts.findLast((m) => m.source === mount.source)) {
+      throw new FsError('EBUSY', { operation: 'remount', path: mountpoint, reason: 'mounted more than once' });
+    }
+    this.vfs.detach(mount);
+    await this.#released(mount);
+    const options = mount.options.map((o) => (o === 'ro' ? 'rw' : o)).join(',');
+    await this.#mount({ mountable: mount.source, mountpoint, options });
+  }
+
+  async #released(mount: Mount): Promise<void> {
+    await this.filesystems.release(mount.fs);
+  }
+}
+
+function withAccess(mount: Mount, readonly: boolean): Pick<Mount, 'readonly' | 'options'> {
+  const access = readonly ? 'ro' : 'rw';
+  return { readonly, options: [access, ...mount.options.filter((o) => o !== 'ro' && o !== 'rw')] };
+}
