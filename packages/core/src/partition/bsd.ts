@@ -1,4 +1,5 @@
 import {
+  BSD_ALPHA_OFFSET,
   BSD_FS_UNUSED,
   BSD_LABEL_SECTOR,
   BSD_MAGIC,
@@ -32,6 +33,20 @@ function checksumHolds(data: Uint8Array, partitions: number): boolean {
   return sum === 0;
 }
 
+/** The label: in the second sector, or on a whole disk also in the first, as on Alpha. */
+async function findLabel(source: TableSource, slice: Slice, sectorSize: number) {
+  const places = [BSD_LABEL_SECTOR * sectorSize];
+  if (slice.osType === undefined) places.push(BSD_ALPHA_OFFSET);
+  for (const place of places) {
+    const at = slice.start + place;
+    const data = await source.readAt(at, BsdDisklabel.size);
+    if (data === undefined) continue;
+    const label = BsdDisklabel.decode(data, 0, at);
+    if (label.magic === BSD_MAGIC && label.magic2 === BSD_MAGIC) return { at, data, label };
+  }
+  return undefined;
+}
+
 /**
  * Partitions of a BSD label in a slice, numbered from `firstNumber`. The raw partition (the slice itself) and those that
  * leave the slice are left out, as Linux does.
@@ -43,11 +58,9 @@ export async function readBsdLabel(
   sectorSize: number,
   firstNumber: number,
 ): Promise<Partition[] | undefined> {
-  const at = slice.start + BSD_LABEL_SECTOR * sectorSize;
-  const data = await source.readAt(at, BsdDisklabel.size);
-  if (data === undefined) return undefined;
-  const label = BsdDisklabel.decode(data, 0, at);
-  if (label.magic !== BSD_MAGIC || label.magic2 !== BSD_MAGIC) return undefined;
+  const hit = await findLabel(source, slice, sectorSize);
+  if (hit === undefined) return undefined;
+  const { at, data, label } = hit;
   const room = slice.osType === MBR_TYPE.freebsd ? BSD_PARTITIONS.freebsd : BSD_PARTITIONS.others;
   const count = Math.min(label.npartitions, room);
   if (!checksumHolds(data, Math.min(label.npartitions, BSD_PARTITIONS.others))) {

@@ -4,6 +4,8 @@ import { array, struct, u8, u16le, u32le } from '../binary/index.js';
 export const BSD_MAGIC = 0x82564557;
 /** `LABELSECTOR` and `LABELOFFSET` on x86: one sector into the slice. */
 export const BSD_LABEL_SECTOR = 1;
+/** `LABELOFFSET` on Alpha, in sector 0. */
+export const BSD_ALPHA_OFFSET = 64;
 /** Partitions a label has room for: `MAXPARTITIONS` of FreeBSD 8, of NetBSD and OpenBSD 16. */
 export const BSD_PARTITIONS = { freebsd: 8, others: 16 } as const;
 /** `RAW_PART`: the letter `c`, the whole slice. */

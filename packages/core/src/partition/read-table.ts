@@ -36,8 +36,10 @@ export async function readPartitionTable(
   const mbr = decodeMbr(sector);
   if (mbr !== undefined && isProtective(mbr.partitionRecord)) return readProtectedGpt(source);
   const contents = mbr === undefined ? undefined : await readMbr(source, device.sectorSize);
-  if (contents !== undefined) return mbrTable(source, contents);
-  return readOther(source);
+  // Boot records of NEC and IBM systems end in 55 AA too.
+  const isEmpty = contents?.records.every((r) => !isUsed(r)) ?? true;
+  if (contents === undefined || (isEmpty && (await nameOtherTable(source)) !== undefined)) return readOther(source);
+  return mbrTable(source, contents);
 }
 
 async function readProtectedGpt(source: TableSource): Promise<PartitionTable> {
