@@ -26,6 +26,7 @@ export { fsDriverCompliance } from './compliance/fs-driver.js';
 export type { FsDriverFixture } from './compliance/fs-fixture.js';
 export { type OsInspectorFixture, osInspectorCompliance } from './compliance/os-inspector.js';
 export { type StorageActivatorFixture, storageActivatorCompliance } from './compliance/storage-activator.js';
+export * from './faults/index.js';
 export { gather, pattern, rejectsWith, sameBytes } from './expectations.js';
 export { ReferenceBackend } from './reference/memory-backend.js';
 export { MemoryFiles } from './reference/memory-files.js';
