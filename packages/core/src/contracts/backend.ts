@@ -62,6 +62,11 @@ export interface CommandRunner {
 export interface BlockSession extends Closable {
   readonly device: BlockDevice;
   readonly info: ImageInfo;
+  /**
+   * Host path of the image when writes reach it through another program, past `BackendContext.files`: the session then puts a
+   * transaction of its own over the device.
+   */
+  readonly writesPast?: string | undefined;
   /** File-system drivers that work only on this session's device. */
   readonly fsDrivers?: readonly FsDriver[];
   readonly commandRunner?: CommandRunner;

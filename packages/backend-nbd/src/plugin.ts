@@ -1,0 +1,36 @@
+import { definePlugin } from '@vmcraft/core';
+
+const READ_WRITE = ['read', 'write'] as const;
+
+/** Descriptor of this package: whatever qemu opens, and NBD exports. */
+export const plugin = definePlugin({
+  name: '@vmcraft/backend-nbd',
+  apiVersion: 1,
+  providers: [
+    {
+      kind: 'backend',
+      name: 'nbd',
+      summary: 'images through a private qemu-nbd process, and nbd:// URIs',
+      rank: 50,
+      capabilities: {
+        supports: {
+          raw: READ_WRITE,
+          qcow2: READ_WRITE,
+          vmdk: READ_WRITE,
+          vpc: READ_WRITE,
+          vhdx: READ_WRITE,
+          vdi: READ_WRITE,
+          qcow: READ_WRITE,
+          qed: READ_WRITE,
+          parallels: READ_WRITE,
+          bochs: ['read'],
+          cloop: ['read'],
+          dmg: ['read'],
+        },
+        schemes: ['file', 'nbd', 'nbd+unix'],
+        hostRequirements: ['qemu-nbd', 'qemu-img'],
+      },
+      load: async () => new (await import('./backend.js')).NbdBackend(),
+    },
+  ],
+});
