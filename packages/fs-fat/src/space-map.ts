@@ -132,6 +132,11 @@ export class SpaceMap {
     await this.#source.record(run, used);
   }
 
+  /** What the source says of `count` clusters from `first`: bit set = in use. */
+  usage(first: number, count: number): Promise<Uint8Array> {
+    return this.#source.load(first, count);
+  }
+
   /** Free runs in order, neighbours joined. */
   async *freeRuns(): AsyncGenerator<ClusterRun> {
     let held: { cluster: number; count: number } | undefined;

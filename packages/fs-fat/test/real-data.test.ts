@@ -86,6 +86,7 @@ describe.runIf(present)('real images', () => {
       outcome = error;
     }
     expect(outcome === 'read' || isVmcraftError(outcome)).toBe(true);
-    expect((await fatDriver.check!(device)).clean).toBe(false);
+    // fsck.fat finds nothing wrong with this one either.
+    expect((await fatDriver.check!(device)).clean).toBe(entry.name === 'bad/fat/fat_noloop.raw');
   });
 });

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { closeSync, ftruncateSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { MemoryDevice } from '@vmcraft/core/block';
@@ -21,11 +21,33 @@ export function loadImage(file: string, writable = false): MemoryDevice {
 export async function formatted(
   type: string,
   size: number,
-  options: { label?: string; uuid?: string; blockSize?: number; sectorSize?: number; extra?: Record<string, number> } = {},
+  options: {
+    label?: string;
+    uuid?: string;
+    blockSize?: number;
+    sectorSize?: number;
+    extra?: Record<string, number>;
+  } = {},
 ): Promise<MemoryDevice> {
   const device = new MemoryDevice(size, { sectorSize: options.sectorSize === 4096 ? 4096 : 512 });
   await fatDriver.format!(device, type, options);
   return device;
+}
+
+/** Write a device to a host file, leaving holes where it has none. */
+export async function saveImage(device: MemoryDevice, path: string): Promise<string> {
+  const fd = openSync(path, 'w');
+  ftruncateSync(fd, device.size);
+  for await (const run of device.extents(0, device.size)) {
+    if (run.kind === 'data') writeSync(fd, await device.read(run.offset, run.length), 0, run.length, run.offset);
+  }
+  closeSync(fd);
+  return path;
+}
+
+/** A host file as a device. */
+export function loadFile(path: string, writable = true): MemoryDevice {
+  return MemoryDevice.from(readFileSync(path), { writable });
 }
 
 /** Open for writing. */
