@@ -191,7 +191,8 @@ describe('refusals', () => {
       expect(() => editor.resize(2, 5000)).toThrow(/partition 2 does not exist/);
       expect(() => editor.delete(0)).toThrow(/does not exist/);
     }
-    expect(() => (undefined as never) ?? requireGpt({ type: 'msdos' } as never)).toThrow(/msdos, not gpt/);
+    const other = await initPartitionTable(scratch.disk(MIB), 'mbr');
+    expect(() => requireGpt(other, 'part_set_name')).toThrow('part_set_name: the partition table is msdos, not gpt');
   });
 
   it('of a GPT up to its last sector, where the backup is', async () => {

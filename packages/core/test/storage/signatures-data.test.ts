@@ -65,10 +65,13 @@ describe.runIf(requireTools(`data:${manifest}`))('signatures of real images, as 
 
   it.each([
     ['bitlocker/aes-xts_128.bin.gz', '19540fda-3072-4554-9ddc-9df7343ef068', 'DESKTOP-QNI1MMF TestVolume 10/8/2021'],
-    ['detect/bitlocker-win7.img.gz', '83330ba8-07b7-4ea8-b641-ff7bdf18f6b3', 'DESKTOP-7BHQ0UE Bitlocker Win 10 25/07/2024'],
+    [
+      'detect/bitlocker-win7.img.gz',
+      '83330ba8-07b7-4ea8-b641-ff7bdf18f6b3',
+      'DESKTOP-7BHQ0UE Bitlocker Win 10 25/07/2024',
+    ],
   ])('the description of the BitLocker volume %s', async (file, uuid, label) => {
     expect(await probeSignature(await scratch.unpack(file))).toMatchObject({ uuid, label, version: '2' });
-  });
   });
 });
 
