@@ -29,6 +29,7 @@ interface Handler {
 export class EventHandlers {
   #handlers: Handler[] = [];
   #nextId = 0;
+  #last: Promise<void> = Promise.resolve();
 
   /** @throws ShellError for an unknown event */
   add(name: string, eventset: string, script: string): void {
@@ -56,11 +57,17 @@ export class EventHandlers {
     return this.#handlers.some((handler) => handler.events.includes(event));
   }
 
-  /** Run the scripts of an event one after the other; a script that fails changes nothing. */
-  async raise(event: EventName, params: readonly string[]): Promise<void> {
+  /** Have the scripts of an event run, one after the other; a script that fails changes nothing. */
+  raise(event: EventName, params: readonly string[]): void {
     for (const handler of this.#handlers) {
-      if (handler.events.includes(event)) await runScript(handler.script, event, params);
+      if (!handler.events.includes(event)) continue;
+      this.#last = this.#last.then(() => runScript(handler.script, event, params));
     }
+  }
+
+  /** Wait for the scripts of all events so far. */
+  async settle(): Promise<void> {
+    await this.#last;
   }
 }
 

@@ -38,7 +38,7 @@ async function addDrives(shell: Shell, options: ShellOptions): Promise<{ disk: P
     }
     const { filename, options: given } = driveArguments(drive, options.readonly);
     if (given.protocol === undefined) await checkAccess(filename);
-    await shell.call('add_drive', [filename], given);
+    await shell.call('add_drive', [filename], shell.settings.force ? { ...given, force: true } : { ...given });
   }
   return prepared;
 }

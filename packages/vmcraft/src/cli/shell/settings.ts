@@ -6,12 +6,12 @@ export interface ShellSettings {
   readonly interactive: boolean;
   readonly json: boolean;
   readonly dryRun: boolean;
+  readonly force: boolean;
   readonly pipeError: boolean;
   readonly keysFromStdin: boolean;
   readonly echoKeys: boolean;
   readonly completeGuestPaths: boolean;
   /** `-n`: do not commit at the end. */
   readonly autosync: boolean;
-  trace: boolean;
-  verbose: boolean;
+  readonly verbose: boolean;
 }

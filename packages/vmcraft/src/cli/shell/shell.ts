@@ -6,16 +6,18 @@ import { ShellError } from '../language/shell-error.js';
 import { toJsonValue } from '../output/json-value.js';
 import { isBrokenPipe, MemoryOutput, type Output } from '../output/output.js';
 import { printResult } from '../output/printer.js';
-import { type ActionArguments, convertArguments } from './arguments.js';
-import { EventHandlers, type EventName } from './events.js';
-import type { ShellGuest } from './guest.js';
+import type { ProgressBar } from '../output/progress-bar.js';
+import type { RemoteClient } from '../remote/client.js';
+import { convertArguments } from './arguments.js';
+import { EventHandlers } from './events.js';
+import { callWith, type ShellGuest } from './guest.js';
+import { followGuest } from './guest-events.js';
 import type { KeyReader } from './key-reader.js';
 import type { ScriptInput } from './line-source.js';
 import { captureLocal, homeOf, PipedOutput, runLocal } from './local-command.js';
 import type { MetaCommands } from './meta-command.js';
 import { reportShellError } from './report.js';
 import type { ShellSettings } from './settings.js';
-import { traceCall, traceFailure, traceResult } from './trace.js';
 import { resolveWindowsPath } from './windows-path.js';
 
 /** What a line did. */
@@ -32,6 +34,8 @@ export interface ShellParts {
   readonly settings: ShellSettings;
   readonly meta: MetaCommands;
   readonly keys: KeyReader;
+  /** Where commands go instead of the guest: `--remote`. */
+  readonly remote?: RemoteClient;
   readonly output: Output;
   readonly errors: Output;
 }
@@ -43,14 +47,17 @@ export class Shell {
   errors: Output;
   /** The script being read; heredocs and, for a script on standard input, `-` read on from it. */
   input: ScriptInput | undefined;
+  /** Shown while a command takes long. */
+  progress: ProgressBar | undefined;
   /** Set by `quit`. */
   quit = false;
   readonly settings: ShellSettings;
   readonly meta: MetaCommands;
   readonly events = new EventHandlers();
   readonly #parts: ShellParts;
-  #running: AbortController | undefined;
   #commands = 0;
+  /** The running command had a `-` in front; a remote server wants to know. */
+  #forgiving = false;
 
   constructor(parts: ShellParts) {
     this.#parts = parts;
@@ -59,6 +66,7 @@ export class Shell {
     this.meta = parts.meta;
     this.output = parts.output;
     this.errors = parts.errors;
+    followGuest(this);
   }
 
   /** How many commands ran, the one that runs now included. */
@@ -70,6 +78,7 @@ export class Shell {
   async runLine(line: string): Promise<LineOutcome> {
     // Known before the rest is parsed: `-echo "\q"` is forgiven too.
     const ignoreError = /^\s*-/.test(line);
+    this.#forgiving = ignoreError;
     try {
       await this.#runParsed(parseCommandLine(line, homeOf));
       return { ok: true };
@@ -141,18 +150,33 @@ export class Shell {
    */
   async execute(name: string, words: readonly string[]): Promise<void> {
     this.#commands += 1;
+    if (this.#parts.remote !== undefined) return this.#remote(this.#parts.remote, name, words);
     const command = name.toLowerCase().replaceAll('_', '-');
     const meta = this.meta.find(command);
     const action = meta === undefined ? this.guest.actions.find(command) : undefined;
     if (meta === undefined && action === undefined) throw new ShellError(this.#unknownCommand(name));
-    const running = new AbortController();
-    this.#running ??= running;
     try {
       if (meta !== undefined) await this.#runMeta(() => meta.run(this, words, command), name, words);
       else await this.#runAction(action!, command, words);
     } finally {
-      if (this.#running === running) this.#running = undefined;
+      this.progress?.clear();
+      await this.events.settle();
     }
+  }
+
+  async #remote(client: RemoteClient, name: string, words: readonly string[]): Promise<void> {
+    const ok = await client.run(
+      { name, words, forgiving: this.#forgiving },
+      {
+        output: this.output,
+        errors: this.errors,
+        readLine: async () => this.input?.readLine(),
+        stdin: () => this.stdin(),
+      },
+    );
+    // What went wrong is printed already.
+    if (!ok) throw new ShellError('');
+    if (/^(quit|exit|q)$/i.test(name)) this.quit = true;
   }
 
   #unknownCommand(name: string): string {
@@ -186,7 +210,7 @@ export class Shell {
       readKey: (name) => this.#parts.keys.read(name),
       windowsPath: (path) => resolveWindowsPath(this, path),
     });
-    const result = await this.invoke(action, values);
+    const result = await this.guest.invoke(action, values.args, values.options);
     if (captured === undefined) {
       for (const piece of printResult(action.name, action.returns, result)) await this.output.write(piece);
       return;
@@ -202,56 +226,14 @@ export class Shell {
     return this.output.write(`${JSON.stringify({ command, args, ...rest })}\n`);
   }
 
-  /** Run an action, with its trace and its events. */
-  async invoke(action: AnyAction, values: ActionArguments): Promise<unknown> {
-    await this.raise('enter', () => [action.name]);
-    await this.trace(() => traceCall(action, values));
-    try {
-      const result = await this.guest.invoke(action, values.args, values.options, this.#running?.signal);
-      await this.trace(() => traceResult(action, result));
-      this.#follow(action.name, values.args);
-      if (action.name === 'launch') await this.raise('launch_done', () => []);
-      return result;
-    } catch (error) {
-      await this.trace(() => traceFailure(action));
-      throw error;
-    }
+  /** Call an action by its guestfs name. */
+  call<T = unknown>(name: string, args: readonly unknown[] = [], options: Record<string, unknown> = {}): Promise<T> {
+    return callWith<T>(this.guest, name, args, options);
   }
 
-  /** Call an action by its guestfs name, as {@link invoke}. */
-  async call<T = unknown>(
-    name: string,
-    args: readonly unknown[] = [],
-    options: Record<string, unknown> = {},
-  ): Promise<T> {
-    return (await this.invoke(this.guest.actions.get(name), { args, options })) as T;
-  }
-
-  /** Settings of the session that are also the shell's. */
-  #follow(action: string, args: readonly unknown[]): void {
-    if (action === 'set_trace') this.settings.trace = args[0] === true;
-    if (action === 'set_verbose') this.settings.verbose = args[0] === true;
-  }
-
-  /** Show a line of the trace, when there is one. */
-  async trace(text: () => string): Promise<void> {
-    if (this.settings.trace && !this.events.listensTo('trace')) {
-      const label = this.settings.personality.guestfish ? 'libguestfs' : 'vmcraft';
-      await this.errors.write(`${label}: trace: ${text()}\n`);
-    }
-    if (this.settings.trace) await this.raise('trace', () => [text()]);
-  }
-
-  /** Run the handlers of an event. */
-  async raise(event: EventName, params: () => readonly string[]): Promise<void> {
-    if (this.events.listensTo(event)) await this.events.raise(event, params());
-  }
-
-  /** Cancel the command that runs now; false when none does. */
-  cancel(): boolean {
-    if (this.#running === undefined) return false;
-    this.#running.abort();
-    return true;
+  /** Cancel the command that runs now. */
+  cancel(): void {
+    this.guest.cancel();
   }
 
   /** What `-` reads: the rest of a script on standard input, or standard input itself. */
@@ -273,8 +255,8 @@ export class Shell {
 
   /** Close the guest and open an empty one. */
   async reopen(): Promise<void> {
-    await this.raise('close', () => []);
     await this.guest.close();
     this.guest = await this.#parts.reopen();
+    followGuest(this);
   }
 }

@@ -1,0 +1,64 @@
+import { personalityOf } from './personality.js';
+import type { GuestFactory } from './shell/guest.js';
+import { version } from './version.js';
+
+/** Task commands; tested against the declarations in tasks/program.ts. */
+export const TASKS: ReadonlySet<string> = new Set([
+  'inspect',
+  'filesystems',
+  'df',
+  'ls',
+  'cat',
+  'copy-in',
+  'copy-out',
+  'tar-in',
+  'tar-out',
+  'doctor',
+  'plugins',
+  'help',
+]);
+
+/** Options that may stand before the name of a task, and whether a value follows. */
+const LEADING: Readonly<Record<string, boolean>> = {
+  '--json': false,
+  '--verbose': false,
+  '-v': false,
+  '--dry-run': false,
+  '--force': false,
+  '--progress-bars': false,
+  '--no-progress-bars': false,
+  '--backend': true,
+};
+
+/**
+ * The command line of a task, with options that stood before its name put behind; undefined when it is one of the shell.
+ */
+export function taskArguments(argv: readonly string[]): readonly string[] | undefined {
+  let at = 0;
+  for (; at < argv.length; at += 1) {
+    const takesValue = LEADING[argv[at]!.replace(/^(--backend)=.*/s, '--force')];
+    if (takesValue === undefined) break;
+    if (takesValue) at += 1;
+  }
+  const name = argv[at];
+  return name !== undefined && TASKS.has(name) ? [name, ...argv.slice(0, at), ...argv.slice(at + 1)] : undefined;
+}
+
+/** Run the program; its exit code. Modules are loaded when they are needed, so that `--version` is quick. */
+export async function main(argv: readonly string[], program: string | undefined, factory: () => Promise<GuestFactory>): Promise<number> {
+  const personality = personalityOf(program);
+  if (argv.length === 1 && (argv[0] === '--version' || argv[0] === '-V')) {
+    process.stdout.write(`${personality.name} ${version}\n`);
+    return 0;
+  }
+  if (!personality.guestfish) {
+    const task = argv.length === 1 && argv[0] === '--help' ? argv : taskArguments(argv);
+    if (task !== undefined) return (await import('./task-main.js')).taskMain(task, await factory());
+  }
+  return (await import('./shell-main.js')).shellMain(shellArguments(argv), personality, await factory());
+}
+
+/** `--shell-help` shows the help that `--help` shows under the name guestfish. */
+function shellArguments(argv: readonly string[]): readonly string[] {
+  return argv[0] === '--shell-help' ? ['--help'] : argv;
+}

@@ -1,0 +1,80 @@
+import type { VmcraftPlugin, Warning } from '@vmcraft/core/contracts';
+import { allActions, type AnyAction, callAction, type SessionEvent, type SessionEvents } from '@vmcraft/core/guest';
+import { addPluginActions, type OpenedGuest as ComposedGuest, discoverPlugins, openGuest } from '@vmcraft/core/runtime';
+import { defaultPlugins } from '../plugins.js';
+import type { GuestSettings, OpenedGuest } from './shell/guest.js';
+
+/** A session behind the interface that the shell works with. */
+class SessionGuest implements OpenedGuest {
+  readonly #guest: ComposedGuest;
+
+  constructor(guest: ComposedGuest) {
+    this.#guest = guest;
+  }
+
+  get session(): ComposedGuest['session'] {
+    return this.#guest.session;
+  }
+
+  get registry(): ComposedGuest['registry'] {
+    return this.#guest.registry;
+  }
+
+  get actions(): ComposedGuest['actions'] {
+    return this.#guest.actions;
+  }
+
+  get dirty(): boolean {
+    return this.session.services.transaction.dirty;
+  }
+
+  invoke(action: AnyAction, args: readonly unknown[], options: Readonly<Record<string, unknown>>): Promise<unknown> {
+    const given = Object.keys(options).length === 0 ? args : [...args, options];
+    return callAction(this.session, action, given);
+  }
+
+  cancel(): void {
+    this.session.cancel();
+  }
+
+  on<E extends SessionEvent>(event: E, listener: (payload: SessionEvents[E]) => void): void {
+    this.session.events.on(event, listener);
+  }
+
+  addKey(secret: string, selector: string | undefined): void {
+    this.session.keys.add(secret, selector);
+  }
+
+  rollback(): Promise<void> {
+    return this.session.rollback();
+  }
+
+  close(): Promise<void> {
+    return this.session.close();
+  }
+}
+
+/** Plugins found on this host, looked for once. */
+let discovered: Promise<{ plugins: readonly VmcraftPlugin[]; warnings: readonly Warning[] }> | undefined;
+
+async function discover(): Promise<{ plugins: readonly VmcraftPlugin[]; warnings: readonly Warning[] }> {
+  const warnings: Warning[] = [];
+  const plugins = await discoverPlugins({ folder: process.cwd(), warn: (warning) => void warnings.push(warning) });
+  return { plugins, warnings };
+}
+
+/** Open a session with the default plugins and those installed beside. */
+export async function openCliGuest({ backend, dryRun }: GuestSettings): Promise<OpenedGuest> {
+  discovered ??= discover();
+  const { plugins, warnings } = await discovered;
+  const ours = new Set(defaultPlugins.map((plugin) => plugin.name));
+  const guest = openGuest({
+    plugins: [...defaultPlugins, ...plugins.filter((plugin) => !ours.has(plugin.name))],
+    actions: allActions,
+    dryRun,
+    ...(backend === undefined ? {} : { backend }),
+  });
+  await addPluginActions(guest);
+  for (const warning of warnings) guest.session.warn(warning);
+  return new SessionGuest(guest);
+}

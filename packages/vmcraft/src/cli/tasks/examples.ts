@@ -1,0 +1,60 @@
+/** Shown after `vmcraft --help`. */
+export const ROOT_HELP = `Look at a disk:
+  $ vmcraft inspect disk.qcow2                    which system, version, packages
+  $ vmcraft filesystems --long disk.qcow2         what is on it
+  $ vmcraft cat disk.qcow2 /etc/hostname          one file
+  $ vmcraft copy-out disk.qcow2 /var/log ./logs   a whole directory
+
+Change it (one transaction: all of it or nothing is written):
+  $ vmcraft --rw -a disk.qcow2 -i --run 'write /etc/hostname "web1\\n"'
+  $ vmcraft copy-in disk.qcow2 authorized_keys /root/.ssh
+
+Use it like guestfish:
+  $ vmcraft --ro -a disk.qcow2 -i                 a shell; 'help' lists its commands
+  $ vmcraft -a disk.qcow2 run : list-filesystems
+  $ vmcraft -N fs:ext4:64M -m /dev/sda1 touch /hello
+
+  vmcraft help TASK       options and examples of a task
+  vmcraft help COMMAND    documentation of a command of the shell
+  vmcraft --cmd-help      all commands of the shell
+  vmcraft --shell-help    options of the shell
+`;
+
+/** Examples of each task. */
+export const TASK_EXAMPLES: Readonly<Record<string, string>> = {
+  inspect: `Examples:
+  $ vmcraft inspect disk.qcow2
+  $ vmcraft inspect --json disk.qcow2 | jq '.operatingSystems[].hostname.value'
+  $ vmcraft inspect --xml -a system.img -a data.img   two disks of one guest`,
+  filesystems: `Examples:
+  $ vmcraft filesystems disk.qcow2
+  $ vmcraft filesystems --all --long -h --uuids disk.qcow2
+  $ vmcraft filesystems --json disk.qcow2 | jq '.filesystems[] | select(.vfs == "ext4")'`,
+  df: `Examples:
+  $ vmcraft df -h disk.qcow2
+  $ vmcraft df --json disk.qcow2 | jq '.filesystems[].usePercent'`,
+  ls: `Examples:
+  $ vmcraft ls disk.qcow2 /etc
+  $ vmcraft ls -lR --checksum=sha256 disk.qcow2 /usr/bin
+  $ vmcraft ls -a disk.qcow2 -m /dev/sda1 -l /        without looking for a system`,
+  cat: `Examples:
+  $ vmcraft cat disk.qcow2 /etc/os-release
+  $ vmcraft cat -a disk.qcow2 -m /dev/sda2 /boot/grub/grub.cfg`,
+  'copy-in': `Examples:
+  $ vmcraft copy-in disk.qcow2 ./site /var/www
+  $ vmcraft copy-in --dry-run disk.qcow2 id.pub /root/.ssh`,
+  'copy-out': `Examples:
+  $ vmcraft copy-out disk.qcow2 /etc /var/log ./saved`,
+  'tar-in': `Examples:
+  $ vmcraft tar-in disk.qcow2 site.tar.gz /var/www
+  $ tar -C site -c . | vmcraft tar-in disk.qcow2 - /var/www`,
+  'tar-out': `Examples:
+  $ vmcraft tar-out disk.qcow2 /home home.tar.zst
+  $ vmcraft tar-out disk.qcow2 /etc - | tar t`,
+  doctor: `Examples:
+  $ vmcraft doctor
+  $ vmcraft doctor --json | jq '.providers[] | select(.availability.available | not) | .name'`,
+  plugins: `Examples:
+  $ vmcraft plugins
+  $ vmcraft plugins --explain qcow2`,
+};

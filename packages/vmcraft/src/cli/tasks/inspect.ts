@@ -1,0 +1,31 @@
+import { NoOperatingSystemError } from '../shell/open-guest.js';
+import { type InspectionFormat, renderInspection } from '../../inspect/render.js';
+import { type FoundSystem, type InspectionReport, inspectionReportOf } from '../../inspect/report.js';
+import type { DiskOptions, TaskContext } from './task-context.js';
+import { withGuest } from './with-guest.js';
+
+/** Options of `vmcraft inspect`. */
+export interface InspectOptions extends DiskOptions {
+  readonly format_: InspectionFormat;
+  /** Read the package databases too. */
+  readonly applications: boolean;
+}
+
+/** Say what is on the disks. @throws NoOperatingSystemError when no system is found and the output is for people */
+export async function inspectTask(context: TaskContext, options: InspectOptions): Promise<void> {
+  const report = await withGuest(context, options, { run: (guest) => inspect(guest, options) });
+  await context.output.write(await renderInspection(report, options.format_));
+  if (report.operatingSystems.length === 0) {
+    throw new NoOperatingSystemError("'vmcraft filesystems' lists what is on the disk");
+  }
+}
+
+async function inspect(guest: Parameters<Parameters<typeof withGuest>[2]['run']>[0], options: InspectOptions): Promise<InspectionReport> {
+  const inspection = await guest.session.inspect();
+  const found: FoundSystem[] = [];
+  for (const os of inspection.systems) {
+    if (options.root !== undefined && os.root !== options.root) continue;
+    found.push(options.applications ? { os, applications: await inspection.applications(os) } : { os });
+  }
+  return inspectionReportOf(found, inspection.filesystems);
+}
