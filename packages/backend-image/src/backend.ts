@@ -23,6 +23,7 @@ export const imageBackend: BlockBackend = {
   create: async (spec, context) => {
     const format = canonicalFormat(spec.format);
     if (format === 'raw') return (await import('./raw/create.js')).createRaw(spec, context);
+    if (format === 'qcow2') return (await import('./qcow2/create.js')).createQcow2(spec, context);
     const reason = FORMATS[format] === undefined ? 'the format is not known here' : 'backend-nbd (qemu-img) makes them';
     throw new CapabilityError({ capability: 'create', subject: `format ${format}`, reason });
   },

@@ -43,6 +43,8 @@ export interface OpenedChain {
   warn(message: string): void;
   /** Open the image behind this one, for reading. */
   openBacking(reference: string, format?: string): Promise<DiskImage>;
+  /** The first reference that names a file; the first of all when none does. */
+  firstExisting(references: readonly string[]): Promise<string | undefined>;
   /** Open another file that the image names. */
   openReference(reference: string, writable: boolean): Promise<HostFile>;
 }
@@ -110,6 +112,14 @@ class ChainLink implements OpenedChain {
     this.backingPath = path;
     const request: ImageRequest = { path, writable: false, ...(format === undefined ? {} : { format }) };
     return new ChainLink(request, this.#context, this.depth + 1, this.#seen).open();
+  }
+
+  async firstExisting(references: readonly string[]): Promise<string | undefined> {
+    for (const reference of references) {
+      const path = await this.#resolve(reference).catch(() => undefined);
+      if (path !== undefined && (await this.#context.files.stat(path)) !== undefined) return reference;
+    }
+    return references[0];
   }
 
   async openReference(reference: string, writable: boolean): Promise<HostFile> {

@@ -18,6 +18,10 @@ export interface FormatEntry {
 export const FORMATS: Readonly<Record<string, FormatEntry>> = {
   raw: { writable: true, snapshots: false, load: () => import('./raw/open.js') },
   qcow2: { writable: true, snapshots: true, load: () => import('./qcow2/open.js') },
+  vmdk: { writable: false, snapshots: false, load: () => import('./vmdk/open.js') },
+  vpc: { writable: false, snapshots: false, load: () => import('./vhd/open.js') },
+  vhdx: { writable: false, snapshots: false, load: () => import('./vhdx/open.js') },
+  vdi: { writable: false, snapshots: false, load: () => import('./vdi/open.js') },
 };
 
 /** Other names in use for the same formats. */
