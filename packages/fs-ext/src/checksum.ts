@@ -35,8 +35,13 @@ export class ExtChecksum {
     /** Group descriptors have a checksum (metadata_csum or uninit_bg). */
     readonly descriptors: boolean,
     readonly seed: number,
-    private readonly uuid: Uint8Array,
+    private uuid: Uint8Array,
   ) {}
+
+  /** The file system has another UUID now; only the CRC-16 of descriptors depends on it directly. */
+  setUuid(uuid: Uint8Array): void {
+    this.uuid = uuid;
+  }
 
   static of(
     fields: Pick<SuperblockFields, 'featureRoCompat' | 'featureIncompat' | 'checksumSeed' | 'uuid'>,
@@ -119,4 +124,9 @@ export class ExtChecksum {
 /** Whether a raw inode's extra part reaches `i_checksum_hi`. */
 export function hasHighInodeChecksum(raw: Uint8Array): boolean {
   return raw.length > INODE_SIZE_GOOD_OLD && (raw[0x80]! | (raw[0x81]! << 8)) >= 4;
+}
+
+/** The bare CRC-32C of `data` after `seed`, as values of extended attributes are hashed. */
+export function crc32cOf(seed: number, data: Uint8Array): number {
+  return crc32cRaw(seed, data);
 }

@@ -106,7 +106,7 @@ export class Superblock {
 
   /** What a probe says about it. */
   signature(): FsSignature {
-    return signatureOf(this.fields);
+    return signatureOf(superblockLayout.decode(this.raw));
   }
 
   /** Names of features that forbid writing, empty when none does. */

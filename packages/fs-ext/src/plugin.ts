@@ -1,0 +1,23 @@
+import { definePlugin } from '@vmcraft/core/contracts';
+
+/** Descriptor of the plugin: ext2, ext3 and ext4, read and write. */
+export const plugin = definePlugin({
+  name: '@vmcraft/fs-ext',
+  apiVersion: 1,
+  providers: [
+    {
+      kind: 'filesystem',
+      name: 'ext',
+      summary: 'ext2, ext3 and ext4, read and write, in-process',
+      rank: 100,
+      capabilities: {
+        supports: {
+          ext2: ['read', 'write', 'xattr'],
+          ext3: ['read', 'write', 'xattr'],
+          ext4: ['read', 'write', 'xattr'],
+        },
+      },
+      load: async () => (await import('./driver.js')).extDriver(),
+    },
+  ],
+});
