@@ -71,15 +71,22 @@ export class Differential {
   async #enginePart(kernel: KernelMount, ours: string, intents: readonly Intent[]): Promise<Set<string>> {
     const middle = Math.floor(intents.length / 2);
     await this.#withEngine(ours, async (engine) => {
-      for (const intent of intents.slice(0, middle)) await this.#step(engine, kernel, aim(this.#model, intent, this.#log.length));
+      for (const intent of intents.slice(0, middle))
+        await this.#step(engine, kernel, aim(this.#model, intent, this.#log.length));
     });
     const timed = new Set<string>();
     await this.#withEngine(ours, async (engine) => {
-      for (const intent of intents.slice(middle)) await this.#step(engine, kernel, aim(this.#model, intent, this.#log.length));
+      for (const intent of intents.slice(middle))
+        await this.#step(engine, kernel, aim(this.#model, intent, this.#log.length));
       for (const [i, path] of this.#model.paths(() => true).entries()) {
         if (i % 2 === 1) continue;
         timed.add(path);
-        await this.#step(engine, kernel, { op: 'utimens', path, atime: [1_000_000_000 + i, i], mtime: [i * 1_000_003, 999_999_999 - i] });
+        await this.#step(engine, kernel, {
+          op: 'utimens',
+          path,
+          atime: [1_000_000_000 + i, i],
+          mtime: [i * 1_000_003, 999_999_999 - i],
+        });
       }
     });
     return timed;
@@ -107,7 +114,13 @@ export class Differential {
   }
 
   /** How full an attribute block may get depends on the order in which it was filled; both sides forget the attribute then. */
-  async #reconcile(engine: Engine, kernel: KernelMount, operation: Operation, ours: string, theirs: string): Promise<void> {
+  async #reconcile(
+    engine: Engine,
+    kernel: KernelMount,
+    operation: Operation,
+    ours: string,
+    theirs: string,
+  ): Promise<void> {
     const codes = [ours, theirs].sort().join();
     const full = operation.op === 'setxattr' && codes === 'ENOSPC,OK';
     const noPreallocation = !this.#mountable && operation.op === 'allocate';
@@ -168,6 +181,8 @@ export class Differential {
   #disagreement(what: string, operation?: Operation): Disagreement {
     const at = operation === undefined ? '' : `\nat ${JSON.stringify(operation).slice(0, 500)}`;
     const history = process.env['VMCRAFT_EXT_LOG'] === undefined ? this.#log.slice(-15) : this.#log;
-    return new Disagreement(`${this.#set.name}: ${what}${at}\nafter ${this.#log.length} operations, the last:\n${history.join('\n')}`);
+    return new Disagreement(
+      `${this.#set.name}: ${what}${at}\nafter ${this.#log.length} operations, the last:\n${history.join('\n')}`,
+    );
   }
 }

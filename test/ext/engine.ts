@@ -199,7 +199,9 @@ async function digestOf(fs: FileSystem, node: FsNode, size: number): Promise<str
   let done = 0;
   const piece = async (from: number, to: number): Promise<void> => {
     for (let at = Math.max(done, from - (from % CHUNK)); at < to; ) {
-      const data = await fs.read(node, at, Math.min(1 << 20, to - at + ((CHUNK - ((to - at) % CHUNK)) % CHUNK)), { bulk: true });
+      const data = await fs.read(node, at, Math.min(1 << 20, to - at + ((CHUNK - ((to - at) % CHUNK)) % CHUNK)), {
+        bulk: true,
+      });
       if (data.length === 0) return;
       for (let i = 0; i < data.length; i += CHUNK) {
         const chunk = data.subarray(i, Math.min(data.length, i + CHUNK));
@@ -210,6 +212,8 @@ async function digestOf(fs: FileSystem, node: FsNode, size: number): Promise<str
     }
   };
   if (!supports(fs, 'sparse')) await piece(0, size);
-  else for await (const run of fs.extents(node)) if (run.kind === 'data') await piece(run.offset, Math.min(size, run.offset + run.length));
+  else
+    for await (const run of fs.extents(node))
+      if (run.kind === 'data') await piece(run.offset, Math.min(size, run.offset + run.length));
   return hash.digest('hex');
 }

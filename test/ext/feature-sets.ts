@@ -19,7 +19,10 @@ export const FEATURE_SETS: readonly FeatureSet[] = [
   { name: '128-byte inodes', args: ['-t', 'ext4', '-I', '128'] },
   { name: 'bigalloc', args: ['-t', 'ext4', '-O', 'bigalloc', '-C', '65536'], size: 256 },
   { name: 'inline_data', args: ['-t', 'ext4', '-O', 'inline_data'] },
-  { name: 'inline_data, 1 KiB blocks, 1 KiB inodes', args: ['-t', 'ext4', '-O', 'inline_data', '-b', '1024', '-I', '1024'] },
+  {
+    name: 'inline_data, 1 KiB blocks, 1 KiB inodes',
+    args: ['-t', 'ext4', '-O', 'inline_data', '-b', '1024', '-I', '1024'],
+  },
   { name: 'metadata_csum_seed', args: ['-t', 'ext4', '-O', 'metadata_csum,metadata_csum_seed'] },
   { name: 'uninit_bg', args: ['-t', 'ext4', '-O', '^metadata_csum,uninit_bg'] },
   { name: 'no 64bit', args: ['-t', 'ext4', '-O', '^64bit'] },

@@ -128,7 +128,13 @@ export function accessList(seed: number): string {
 
 function attributeValue(intent: Intent): string {
   const size =
-    intent.chance < 8 ? 1500 + (intent.a % 2000) : intent.chance < 12 ? 9000 : intent.chance < 40 ? intent.a % 400 : intent.a % 40;
+    intent.chance < 8
+      ? 1500 + (intent.a % 2000)
+      : intent.chance < 12
+        ? 9000
+        : intent.chance < 40
+          ? intent.a % 400
+          : intent.a % 40;
   return Buffer.alloc(size, (intent.b % 255) + 1).toString('hex');
 }
 
@@ -147,7 +153,11 @@ function join(folder: GuestPath, name: string): GuestPath {
 /** A path at which something new could go, now and then a hopeless one. */
 function freshPath(model: Model, pick: number, name: number, chance: number): GuestPath {
   const leaf = chance === 99 ? TOO_LONG : NAMES[name % NAMES.length]!;
-  if (chance === 98) return join(choose(model, pick, () => true), leaf);
+  if (chance === 98)
+    return join(
+      choose(model, pick, () => true),
+      leaf,
+    );
   if (chance === 97) return join('missing', leaf);
   return join(choose(model, pick, isDir), leaf);
 }
@@ -194,9 +204,17 @@ export function aim(model: Model, intent: Intent, serial: number): Operation {
         to: chance < 40 ? chooseInner(model, second) : freshPath(model, second, name, chance),
       };
     case 'link':
-      return { op: kind, path: chooseInner(model, pick, (n) => chance > 90 || !isDir(n)), to: freshPath(model, second, name, chance) };
+      return {
+        op: kind,
+        path: chooseInner(model, pick, (n) => chance > 90 || !isDir(n)),
+        to: freshPath(model, second, name, chance),
+      };
     case 'symlink':
-      return { op: kind, path: freshPath(model, pick, name, chance), target: 't'.repeat(1 + (chance < 50 ? a % 64 : a % 4095)) };
+      return {
+        op: kind,
+        path: freshPath(model, pick, name, chance),
+        target: 't'.repeat(1 + (chance < 50 ? a % 64 : a % 4095)),
+      };
     default:
       return aimAttributes(model, intent, serial, file, range);
   }
@@ -255,4 +273,8 @@ function aimAttributes(
   }
 }
 
-const pickBulk = ({ prefix, first, count }: { prefix: string; first: number; count: number }) => ({ prefix, first, count });
+const pickBulk = ({ prefix, first, count }: { prefix: string; first: number; count: number }) => ({
+  prefix,
+  first,
+  count,
+});

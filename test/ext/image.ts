@@ -66,7 +66,12 @@ export class Workspace {
   /** An image made by mke2fs with fixed identity. */
   async mke2fs(name: string, size: number, args: readonly string[]): Promise<string> {
     const path = await this.blank(name, size);
-    const fixed = ['-U', '11111111-2222-3333-4444-555555555555', '-E', 'hash_seed=66666666-7777-8888-9999-aaaaaaaaaaaa'];
+    const fixed = [
+      '-U',
+      '11111111-2222-3333-4444-555555555555',
+      '-E',
+      'hash_seed=66666666-7777-8888-9999-aaaaaaaaaaaa',
+    ];
     execFileSync('mke2fs', ['-q', '-F', ...fixed, ...args, path], { stdio: 'pipe' });
     return path;
   }
@@ -80,7 +85,9 @@ export class Workspace {
 export function e2fsckComplaints(image: string): string | undefined {
   const run = spawnSync('e2fsck', ['-f', '-n', image], { encoding: 'utf8' });
   if (run.status === 0) return undefined;
-  const lines = run.stdout.split('\n').filter((line) => !/QUOTA WARNING|quota.*inconsistent|Update quota info/i.test(line));
+  const lines = run.stdout
+    .split('\n')
+    .filter((line) => !/QUOTA WARNING|quota.*inconsistent|Update quota info/i.test(line));
   const defects = lines.filter((line) => line.trim() !== '' && !/^Pass \d|^e2fsck|files \(|\*{5}/.test(line));
   return defects.length === 0 ? undefined : `${run.stdout}${run.stderr}`;
 }
