@@ -94,8 +94,10 @@ export interface Action<
   readonly returns: R;
   /** One paragraph. */
   readonly doc: string;
-  /** Works before launch too, and while another call runs: settings and such. */
+  /** Works before launch too: settings and such. */
   readonly anytime?: boolean;
+  /** Does not wait for the call that runs now: only for what is meant to act on that. */
+  readonly immediate?: boolean;
   /** Arguments are checked before; the options object is always there. */
   run(g: Session, ...args: [...ArgValues<A>, OptionValues<O>]): Promise<ReturnValue<R>> | ReturnValue<R>;
 }

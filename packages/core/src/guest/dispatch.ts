@@ -21,17 +21,20 @@ type Runner = (g: Session, ...args: unknown[]) => unknown;
  */
 export async function callAction(session: Session, action: AnyAction, given: readonly unknown[]): Promise<unknown> {
   const args = await checkArguments(action, given);
-  const tracing = session.settings.trace;
-  if (tracing) session.events.emit('trace', traceCall(action, args));
+  const { trace: tracing, identifier } = session.settings;
+  const trace = (line: string): void => {
+    if (tracing) session.events.emit('trace', identifier === '' ? line : `${identifier}: ${line}`);
+  };
+  trace(traceCall(action, args));
   session.events.emit('enter', action.name);
   try {
     const work = () => session.clock.time(action.name, () => run(session, action, args));
-    const result = await (action.anytime === true ? work() : session.exclusive(work));
-    if (tracing) session.events.emit('trace', traceResult(action, result));
+    const result = await (action.immediate === true ? work() : session.exclusive(work));
+    trace(traceResult(action, result));
     return result;
   } catch (error) {
     const named = nameError(action, args, error);
-    if (tracing) session.events.emit('trace', `${action.name} = -1 (error): ${named.message}`);
+    trace(`${action.name} = -1 (error): ${named.message}`);
     throw named;
   }
 }

@@ -1,4 +1,4 @@
-import type { FileSystem, WarningSink } from '../contracts/index.js';
+import type { BlockDevice, FileSystem, WarningSink } from '../contracts/index.js';
 import { supports } from '../contracts/index.js';
 import { CapabilityError, FsError } from '../errors/index.js';
 import type { DiscoveredDevice } from '../storage/index.js';
@@ -17,6 +17,8 @@ export interface OpenRequest {
 interface Entry {
   readonly fs: FileSystem;
   readonly readonly: boolean;
+  /** On a file of another file system: closed at once, as the file may go away. */
+  readonly isLoop: boolean;
   users: number;
 }
 
@@ -45,7 +47,7 @@ export class OpenFilesystems {
       entry = undefined;
     }
     if (entry === undefined) {
-      entry = { fs: await this.#open(request, device, readonly), readonly, users: 0 };
+      entry = { fs: await this.#open(request, device, readonly), readonly, isLoop: false, users: 0 };
       this.#entries.set(key, entry);
     }
     entry.users += 1;
@@ -73,12 +75,25 @@ export class OpenFilesystems {
     }
   }
 
+  /**
+   * The file system inside a file of the guest. Its key is a name that no device has.
+   * @throws FsError EBUSY when it is mounted already
+   */
+  async acquireLoop(device: BlockDevice, name: string): Promise<FileSystem> {
+    if (this.#entries.has(name)) throw new FsError('EBUSY', { operation: 'mount_loop', path: name });
+    const readonly = !device.writable;
+    const request = { device, deviceName: name, type: undefined, readonly, mountOptions: [] };
+    const fs = await this.services.openFilesystem(request, this.warn);
+    this.#entries.set(name, { fs, readonly, users: 1, isLoop: true });
+    return fs;
+  }
+
   /** A user is done with it. It stays open, idle, until something else is wanted of its device. */
   async release(fs: FileSystem): Promise<void> {
     for (const [key, entry] of this.#entries) {
       if (entry.fs !== fs) continue;
       entry.users -= 1;
-      if (entry.users === 0 && !entry.readonly) await this.#drop(key, entry);
+      if (entry.users === 0 && (!entry.readonly || entry.isLoop)) await this.#drop(key, entry);
       return;
     }
   }
@@ -97,12 +112,15 @@ export class OpenFilesystems {
 
   /** Hand all that is held back to the devices. */
   async sync(): Promise<void> {
-    for (const { fs, readonly } of this.#entries.values()) if (!readonly && supports(fs, 'write')) await fs.sync();
+    for (const { fs, readonly } of [...this.#entries.values()].reverse()) {
+      if (!readonly && supports(fs, 'write')) await fs.sync();
+    }
   }
 
   /** Close everything, users or not. */
   async close(): Promise<void> {
-    for (const [key, entry] of [...this.#entries]) await this.#drop(key, entry);
+    // What was opened last may lie in a file of what was opened first.
+    for (const [key, entry] of [...this.#entries].reverse()) await this.#drop(key, entry);
   }
 
   async #drop(key: string, entry: Entry): Promise<void> {

@@ -1,5 +1,6 @@
 export * from './action.js';
 export { ActionTable } from './action-table.js';
+export { allActions } from './actions/index.js';
 export { bindActions, callAction } from './dispatch.js';
 export { type AddDriveOptions, type Drive, driveSpec } from './drives.js';
 export { EventHub, type SessionEvent, type SessionEvents } from './events.js';

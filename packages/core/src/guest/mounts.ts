@@ -2,6 +2,7 @@ import type { FileSystem } from '../contracts/index.js';
 import { FsError, UsageError } from '../errors/index.js';
 import type { Mount, Vfs } from '../vfs/index.js';
 import type { OpenFilesystems } from './filesystems.js';
+import { LoopDevice } from './loop-device.js';
 import { type Mountable, parseMountable } from './mountable.js';
 import type { PhaseClock } from './performance.js';
 
@@ -102,23 +103,42 @@ export class GuestMounts {
     }
   }
 
-  /** Unmount by mount point, or the latest mount of a mountable. @throws FsError EINVAL, EBUSY */
-  async umount(pathOrMountable: string): Promise<void> {
-    const bySource = this.vfs.mounts.findLast((mount) => mount.source === pathOrMountable);
-    if (bySource === undefined) {
-      await this.#released(await this.vfs.umount(pathOrMountable));
-    } else {
-      this.vfs.detach(bySource);
-      await this.#released(bySource);
+  /** Mount the file system inside a file of the guest. */
+  async mountLoop(file: string, mountpoint: string): Promise<void> {
+    const opened = await this.vfs.open(file, 'mount_loop');
+    const { path } = opened.location;
+    const fs = await this.filesystems.acquireLoop(new LoopDevice(opened, path), `loop:${path}`);
+    try {
+      const readonly = fs.readonly;
+      await this.vfs.mount(fs, mountpoint, {
+        source: `loop:${path}`,
+        readonly,
+        options: [readonly ? 'ro' : 'rw', 'loop'],
+      });
+    } catch (error) {
+      await this.filesystems.release(fs);
+      throw error;
     }
+  }
+
+  /**
+   * Unmount by mount point, or the latest mount of a mountable.
+   * @param inner unmount what is mounted inside, too
+   * @throws FsError EINVAL, EBUSY
+   */
+  async umount(pathOrMountable: string, inner = false): Promise<void> {
+    const bySource = this.vfs.mounts.findLast((mount) => mount.source === pathOrMountable);
+    const mount = bySource ?? (await this.vfs.mountAt(pathOrMountable));
+    if (inner) {
+      const inside = [...this.vfs.mounts].reverse().filter((m) => m !== mount && isInside(m, mount));
+      for (const each of inside) await this.#detach(each);
+    }
+    await this.#detach(mount);
   }
 
   /** Unmount everything, inner mounts first. */
   async umountAll(): Promise<void> {
-    for (const mount of [...this.vfs.mounts].reverse()) {
-      this.vfs.detach(mount);
-      await this.#released(mount);
-    }
+    for (const mount of [...this.vfs.mounts].reverse()) await this.#detach(mount);
   }
 
   /** Take all mounts away without giving the file systems back: the session closes them itself. */
@@ -128,10 +148,7 @@ export class GuestMounts {
 
   /** @throws FsError EINVAL when nothing is mounted there, EROFS when it cannot be written */
   async remount(mountpoint: string, readonly: boolean): Promise<void> {
-    const { mount, node } = await this.vfs.resolve(mountpoint, 'remount');
-    if (mount.on === undefined || node.ino !== mount.fs.root.ino) {
-      throw new FsError('EINVAL', { operation: 'remount', path: mountpoint, reason: 'not mounted' });
-    }
+    const mount = await this.vfs.mountAt(mountpoint);
     if (!readonly && mount.fs.readonly) await this.#reopen(mount, mountpoint);
     else this.vfs.remount(mount, withAccess(mount, readonly));
   }
@@ -141,13 +158,13 @@ export class GuestMounts {
     if (mount !== this.vfs.mounts.findLast((m) => m.source === mount.source)) {
       throw new FsError('EBUSY', { operation: 'remount', path: mountpoint, reason: 'mounted more than once' });
     }
-    this.vfs.detach(mount);
-    await this.#released(mount);
+    await this.#detach(mount);
     const options = mount.options.map((o) => (o === 'ro' ? 'rw' : o)).join(',');
     await this.#mount({ mountable: mount.source, mountpoint, options });
   }
 
-  async #released(mount: Mount): Promise<void> {
+  async #detach(mount: Mount): Promise<void> {
+    this.vfs.detach(mount);
     await this.filesystems.release(mount.fs);
   }
 }
@@ -155,4 +172,9 @@ export class GuestMounts {
 function withAccess(mount: Mount, readonly: boolean): Pick<Mount, 'readonly' | 'options'> {
   const access = readonly ? 'ro' : 'rw';
   return { readonly, options: [access, ...mount.options.filter((o) => o !== 'ro' && o !== 'rw')] };
+}
+
+function isInside(mount: Mount, outer: Mount): boolean {
+  for (let at = mount.on; at !== undefined; at = at.mount.on) if (at.mount === outer) return true;
+  return false;
 }

@@ -48,6 +48,8 @@ export class Session implements Closable {
   readonly clock: PhaseClock;
   readonly drives: Drive[] = [];
   readonly warnings: Warning[] = [];
+  /** Optional groups of functions that plugins add, besides those that come with the core. */
+  readonly features = new Set<string>();
   readonly dryRun: boolean;
   readonly warn: WarningSink = (warning) => {
     this.warnings.push(warning);
@@ -183,6 +185,11 @@ export class Session implements Closable {
     } finally {
       await this.opened.filesystems.release(fs);
     }
+  }
+
+  /** What the last inspection found; undefined before it, and after something changed beneath. */
+  get inspection(): Inspection | undefined {
+    return this.#opened?.inspection;
   }
 
   /** Look for operating systems; the result is kept until something changes beneath. */

@@ -80,17 +80,11 @@ export class Vfs {
     return mount.on?.path ?? '/';
   }
 
-  /**
-   * Take the last mount off a mount point.
-   * @throws FsError EINVAL when nothing is mounted there, EBUSY when other mounts are inside
-   */
-  async umount(path: string): Promise<Mount> {
+  /** The mount whose root is at a path. @throws FsError EINVAL when nothing is mounted there */
+  async mountAt(path: string): Promise<Mount> {
     const { mount, node } = await this.#walker.resolve(path, 'umount', true);
-    if (mount.on === undefined || node.ino !== mount.fs.root.ino) {
-      throw new FsError('EINVAL', { operation: 'umount', path, reason: 'not mounted' });
-    }
-    this.detach(mount);
-    return mount;
+    if (mount.on !== undefined && node.ino === mount.fs.root.ino) return mount;
+    throw new FsError('EINVAL', { operation: 'umount', path, reason: 'not mounted' });
   }
 
   /** @throws FsError EBUSY when other mounts are inside */
