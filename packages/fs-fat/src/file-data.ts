@@ -104,15 +104,16 @@ export class FileData {
     }
   }
 
-  /** Set the size. exFAT notes that the new part has not been written; FAT has to be given zeros. */
+  /**
+   * Set the size. The new part is filled with zeros, in exFAT too: its ValidDataLength could tell, but Linux before 6.8 takes that for
+   * the size of the file.
+   */
   async resize(node: ClusterNode, size: number): Promise<void> {
     const { fields } = node;
     if (size > fields.size) {
       await this.#reserve(node, size, 'truncate');
-      if (this.#volume.geometry.kind !== 'exfat') {
-        await this.#zero(node, fields.size, size);
-        fields.validSize = size;
-      }
+      await this.#zero(node, fields.validSize, size);
+      fields.validSize = size;
     } else {
       await node.chain.truncate(Math.ceil(size / this.#volume.geometry.clusterSize));
       node.adoptChain();

@@ -30,9 +30,8 @@ import { NodeTable } from './node-table.js';
 import type { Volume } from './volume.js';
 
 const STAT_UNIT = 512;
-/** Linux counts a long name's 255 units as up to 6 bytes each on vfat. */
-const VFAT_NAME_BYTES = 1530;
-const EXFAT_NAME_BYTES = 255;
+/** Linux counts a name's 255 units as up to 6 bytes each. */
+const NAME_BYTES = 1530;
 
 /** Changes the label and the serial number; FAT and exFAT keep them in different places. */
 export interface LabelKeeper {
@@ -184,7 +183,7 @@ export class ClusterFileSystem implements FileSystem, WritableFs, TrimFs, LabelF
   }
 
   async statfs(): Promise<FsStatvfs> {
-    const { clusterSize, clusterCount, kind } = this.#volume.geometry;
+    const { clusterSize, clusterCount } = this.#volume.geometry;
     const free = await this.#shared(() => this.#volume.countFree());
     return {
       blockSize: clusterSize,
@@ -195,7 +194,7 @@ export class ClusterFileSystem implements FileSystem, WritableFs, TrimFs, LabelF
       files: 0,
       filesFree: 0,
       fsid: BigInt(this.#parts.serial),
-      nameMax: kind === 'exfat' ? EXFAT_NAME_BYTES : VFAT_NAME_BYTES,
+      nameMax: NAME_BYTES,
     };
   }
 

@@ -142,16 +142,20 @@ export class Mutations {
     const target = await this.#names.find(toDir, kept);
     const same = target !== undefined && fromDir === toDir && target.slot === at.slot;
     if (same && at.name === kept) return;
-    if (target !== undefined && !same) await this.#replace(toDir, kept, node);
+    if (target !== undefined && !same) await this.#replace(toDir, kept, node, fromDir);
     await this.#move(fromDir, at, node, toDir, kept);
     if (fromDir !== toDir) await this.#touch(fromDir);
     await this.#touch(toDir);
   }
 
   /** Take the target of a rename away, if it is of the same kind and empty. */
-  async #replace(dir: ClusterNode, name: string, source: ClusterNode): Promise<void> {
+  async #replace(dir: ClusterNode, name: string, source: ClusterNode, fromDir: ClusterNode): Promise<void> {
     const { at, node } = await this.#names.require(dir, name, 'rename');
     const details = { operation: 'rename', path: name };
+    // A directory that the source lies in is not empty, whatever the source is.
+    for (let up: ClusterNode | undefined = fromDir; up !== undefined; up = up.parent) {
+      if (up === node) throw new FsError('ENOTEMPTY', details);
+    }
     if (node.isDirectory && !source.isDirectory) throw new FsError('EISDIR', details);
     if (!node.isDirectory && source.isDirectory) throw new FsError('ENOTDIR', details);
     if (node.isDirectory && !(await this.#names.isEmpty(node))) throw new FsError('ENOTEMPTY', details);
