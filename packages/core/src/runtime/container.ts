@@ -29,7 +29,9 @@ export function guestContainer(options: OpenGuestOptions): DependencyContainer {
   child.register(TOKENS.registry, { useValue: options.registry ?? new PluginRegistry(options.plugins ?? []) });
   child.register(TOKENS.platform, { useValue: options.platform ?? new NodePlatform() });
   child.register(TOKENS.metrics, { useValue: new IoMetrics() });
-  provide(child, TOKENS.storage, () => openGuestStorage(options));
+  provide(child, TOKENS.storage, (c) =>
+    openGuestStorage(options, (warning) => c.resolve(TOKENS.session).warn(warning)),
+  );
   provide(child, TOKENS.services, (c) => {
     const storage = c.resolve(TOKENS.storage);
     const { backend } = options;

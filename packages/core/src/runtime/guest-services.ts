@@ -114,7 +114,7 @@ export class GuestServices implements SessionServices {
   }
 
   openScratch(size: number, blockSize: 512 | 4096 | undefined): Promise<BlockSession> {
-    return openScratchDrive(this.#parts.storage.direct, this.platform, size, blockSize);
+    return openScratchDrive(this.#parts.storage.host, size, blockSize);
   }
 
   async openFilesystem(request: FilesystemRequest, warn: WarningSink): Promise<FileSystem> {

@@ -1,4 +1,5 @@
-import type { HostFiles } from '../contracts/index.js';
+import { TransactionalFiles } from '../block/index.js';
+import type { HostFiles, WarningSink } from '../contracts/index.js';
 import type { SessionTransaction } from '../guest/index.js';
 import { NodeHostFiles } from './node-host-files.js';
 import type { OpenGuestOptions } from './open-guest.js';
@@ -10,17 +11,38 @@ export interface GuestStorage {
   /** Changes are made at once: drives with `transaction: false`, and new images. */
   readonly direct: HostFiles;
   readonly transaction: SessionTransaction;
+  readonly host: NodeHostFiles;
   close(): Promise<void>;
 }
 
 /** The host files for a guest on this host. */
-export function openGuestStorage(options: OpenGuestOptions): GuestStorage {
-  const { allowReferences } = options;
-  const direct = new NodeHostFiles(allowReferences === undefined ? {} : { allowReferences });
+export function openGuestStorage(options: OpenGuestOptions, warn: WarningSink): GuestStorage {
+  const { allowReferences, journalFolder, dryRun, memoryLimit } = options;
+  const host = new NodeHostFiles(allowReferences === undefined ? {} : { allowReferences });
+  const shared = {
+    warn,
+    ...(dryRun === undefined ? {} : { dryRun }),
+    ...(journalFolder === undefined ? {} : { journalFolder }),
+    ...(memoryLimit === undefined ? {} : { memoryLimit }),
+  };
+  const transactional = new TransactionalFiles(host, shared);
+  const direct = new TransactionalFiles(host, { ...shared, writeThrough: true });
   return {
-    transactional: direct,
+    host,
+    transactional,
     direct,
-    transaction: { dirty: false, commit: async () => undefined, rollback: async () => undefined },
-    close: async () => undefined,
+    transaction: {
+      get dirty() {
+        return transactional.isDirty;
+      },
+      commit: async () => {
+        await transactional.commit();
+      },
+      rollback: () => transactional.rollback(),
+    },
+    close: async () => {
+      await transactional.close();
+      await direct.close();
+    },
   };
 }

@@ -19,6 +19,8 @@ export interface OpenGuestOptions {
   readonly allowReferences?: readonly string[];
   /** Folder for transaction journals, where the image's own will not do. */
   readonly journalFolder?: string;
+  /** Bytes of changes kept in memory before they go to a private temporary file. */
+  readonly memoryLimit?: number;
   readonly platform?: HostPlatform;
 }
 

@@ -1,23 +1,14 @@
-import { unlink } from 'node:fs/promises';
-import { join } from 'node:path';
-import { toHex } from '../binary/index.js';
 import { FileDevice } from '../block/index.js';
-import type { BlockSession, HostFiles, HostPlatform } from '../contracts/index.js';
+import type { BlockSession } from '../contracts/index.js';
+import type { NodeHostFiles } from './node-host-files.js';
 
-/** Bytes of randomness in the name of a temporary file. */
-const NAME_BYTES = 12;
-
-/** A drive of zero bytes in a temporary file that has no name any more, so nothing is left even after a crash. */
+/** A drive of zero bytes in a private temporary file that is gone when the process ends, however it ends. */
 export async function openScratchDrive(
-  files: HostFiles,
-  platform: HostPlatform,
+  host: NodeHostFiles,
   size: number,
   sectorSize: 512 | 4096 = 512,
 ): Promise<BlockSession> {
-  const name = `vmcraft-scratch-${toHex(platform.randomBytes(NAME_BYTES))}`;
-  const path = join(platform.process.temporaryFolder, name);
-  const file = await files.open(path, { writable: true, create: 'exclusive' });
-  await unlink(path);
+  const file = await host.scratch();
   await file.truncate(size);
   const device = new FileDevice(file, { sectorSize });
   return {
