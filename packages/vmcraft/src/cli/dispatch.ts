@@ -45,7 +45,11 @@ export function taskArguments(argv: readonly string[]): readonly string[] | unde
 }
 
 /** Run the program; its exit code. Modules are loaded when they are needed, so that `--version` is quick. */
-export async function main(argv: readonly string[], program: string | undefined, factory: () => Promise<GuestFactory>): Promise<number> {
+export async function main(
+  argv: readonly string[],
+  program: string | undefined,
+  factory: () => Promise<GuestFactory>,
+): Promise<number> {
   const personality = personalityOf(program);
   if (argv.length === 1 && (argv[0] === '--version' || argv[0] === '-V')) {
     process.stdout.write(`${personality.name} ${version}\n`);

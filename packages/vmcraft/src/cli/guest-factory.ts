@@ -1,5 +1,5 @@
 import type { VmcraftPlugin, Warning } from '@vmcraft/core/contracts';
-import { allActions, type AnyAction, callAction, type SessionEvent, type SessionEvents } from '@vmcraft/core/guest';
+import { type AnyAction, allActions, callAction, type SessionEvent, type SessionEvents } from '@vmcraft/core/guest';
 import { addPluginActions, type OpenedGuest as ComposedGuest, discoverPlugins, openGuest } from '@vmcraft/core/runtime';
 import { defaultPlugins } from '../plugins.js';
 import type { GuestSettings, OpenedGuest } from './shell/guest.js';

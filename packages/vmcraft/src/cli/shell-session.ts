@@ -65,10 +65,12 @@ async function openConfigured(options: ShellOptions, factory: GuestFactory): Pro
   for (const selector of options.keys) {
     guest.addKey(await readKey(selector), selector.id === 'all' ? undefined : selector.id);
   }
-  const set = (name: string, value: unknown): Promise<unknown> => guest.invoke(guest.actions.get(name), [value], {});
-  if (options.trace || process.env.LIBGUESTFS_TRACE === '1') await set('set_trace', true);
-  if (options.verbose || process.env.LIBGUESTFS_DEBUG === '1') await set('set_verbose', true);
-  if (!options.autosync) await set('set_autosync', false);
+  const invoke = (name: string, ...args: unknown[]): Promise<unknown> =>
+    guest.invoke(guest.actions.get(name), args, {});
+  await invoke('parse_environment');
+  if (options.trace) await invoke('set_trace', true);
+  if (options.verbose) await invoke('set_verbose', true);
+  if (!options.autosync) await invoke('set_autosync', false);
   return guest;
 }
 
@@ -89,7 +91,7 @@ export function reportOpenError(shell: Shell, error: unknown): number {
   if (error instanceof ShellError || json) return reportStartError(error, personality, json);
   const code = personality.guestfish ? EXIT.failure : exitCodeOf(error);
   const prefix =
-    error instanceof VmcraftError && error.message.startsWith('access: ')
+    error instanceof VmcraftError && /^(access|open): /.test(error.message)
       ? `${personality.name}: `
       : personality.errorPrefix;
   process.stderr.write(`${prefix}${describeError(error)}\n`);

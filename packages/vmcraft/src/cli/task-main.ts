@@ -7,6 +7,11 @@ import { buildProgram } from './tasks/program.js';
 import type { GlobalOptions } from './tasks/task-context.js';
 import { version } from './version.js';
 
+/** `--checksum` alone takes no word after it, as in virt-ls. */
+function withChecksumType(word: string): string {
+  return word === '--checksum' ? '--checksum=md5' : word;
+}
+
 /** Run a task command; the exit code. */
 export async function taskMain(argv: readonly string[], factory: GuestFactory): Promise<number> {
   let global: GlobalOptions = { json: argv.includes('--json'), verbose: false, dryRun: false, force: false };
@@ -15,7 +20,7 @@ export async function taskMain(argv: readonly string[], factory: GuestFactory): 
     return { global, factory, output: new StreamOutput(process.stdout), errors: new StreamOutput(process.stderr) };
   });
   try {
-    await program.parseAsync(argv, { from: 'user' });
+    await program.parseAsync(argv.map(withChecksumType), { from: 'user' });
     return EXIT.ok;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;

@@ -31,7 +31,7 @@ async function addDrives(shell: Shell, options: ShellOptions): Promise<{ disk: P
   const prepared: { disk: PreparedDisk; device: string }[] = [];
   for (const [index, drive] of options.drives.entries()) {
     if (drive.kind === 'new') {
-      const disk = parsePreparedDisk(drive.text, prepared.length + 1);
+      const disk = parsePreparedDisk(drive.text, prepared.length + 1, shell.settings.personality.name);
       await addPreparedDisk(shell, disk);
       prepared.push({ disk, device: driveName(index) });
       continue;

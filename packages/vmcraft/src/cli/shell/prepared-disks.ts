@@ -155,16 +155,17 @@ export interface PreparedDisk {
 /**
  * Read the value of `-N`: `[FILENAME=]TYPE[:PARAMETER…]`.
  * @param index counts the `-N` of the command line from 1, for the default name `test1.img`
+ * @param program name of this program, for messages
  * @throws ShellError for an unknown type or too many parameters
  */
-export function parsePreparedDisk(text: string, index: number): PreparedDisk {
+export function parsePreparedDisk(text: string, index: number, program: string): PreparedDisk {
   const equals = text.indexOf('=');
   const path = equals < 0 ? `test${index}.img` : text.slice(0, equals);
   const [name = '', ...given] = text.slice(equals + 1).split(':');
   const type = TYPES.find((candidate) => candidate.name === name);
   if (type === undefined) {
     throw syntaxError(
-      `-N parameter ‘${name}’: no such prepared disk image known.\nUse '-N help' to list possible values for the -N parameter.`,
+      `-N parameter ‘${name}’: no such prepared disk image known.\nUse '${program} -N help' to list possible values for the -N parameter.`,
     );
   }
   if (given.length > type.parameters.length) {

@@ -211,6 +211,8 @@ export class Shell {
       windowsPath: (path) => resolveWindowsPath(this, path),
     });
     const result = await this.guest.invoke(action, values.args, values.options);
+    this.progress?.clear();
+    await this.events.settle();
     if (captured === undefined) {
       for (const piece of printResult(action.name, action.returns, result)) await this.output.write(piece);
       return;

@@ -31,7 +31,8 @@ export async function copyOutTask(
     async run(guest) {
       await mountGuest(context, guest, disks, true);
       for (const path of paths) {
-        if (dryRun) await note(context, `dry run: would copy ${await guest.session.vfs.realpath(path, 'copy-out')} to ${folder}`);
+        if (dryRun)
+          await note(context, `dry run: would copy ${await guest.session.vfs.realpath(path, 'copy-out')} to ${folder}`);
         else await call(guest, 'copy_out', path, folder);
       }
     },

@@ -68,7 +68,8 @@ function usageOf(filesystem: string, type: string, v: FsStatvfs): FilesystemUsag
 }
 
 function render(usages: readonly FilesystemUsage[], disk: string, options: DfOptions): string {
-  const size = (bytes: number): string => (options.human === true ? humanSize(bytes) : String(Math.floor(bytes / 1024)));
+  const size = (bytes: number): string =>
+    options.human === true ? humanSize(bytes) : String(Math.floor(bytes / 1024));
   const titles =
     options.inodes === true
       ? ['Filesystem', 'Inodes', 'IUsed', 'IFree', 'IUse%']

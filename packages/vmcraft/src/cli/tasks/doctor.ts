@@ -5,7 +5,12 @@ import { printJson, type TaskContext } from './task-context.js';
 export async function doctorTask(context: TaskContext): Promise<void> {
   const entries = await examine(context);
   if (context.global.json) {
-    return printJson(context, { node: process.version, platform: process.platform, arch: process.arch, providers: entries });
+    return printJson(context, {
+      node: process.version,
+      platform: process.platform,
+      arch: process.arch,
+      providers: entries,
+    });
   }
   const lines = [`Node ${process.version} on ${process.platform} ${process.arch}\n`];
   for (const [kind, title] of TITLES) {

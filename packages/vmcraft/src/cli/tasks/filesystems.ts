@@ -127,7 +127,9 @@ function render(items: readonly StorageItem[], options: FilesystemsOptions): str
   const rows = items.map((item) => {
     const size = item.size === null ? null : options.human === true ? humanSize(item.size) : String(item.size);
     const cells = [item.name, item.type, item.vfs, item.label, item.mbr, size, item.parent];
-    return [...cells, ...(options.uuids === true ? [item.uuid] : [])].map((cell) => (cell === null || cell === '' ? empty : cell));
+    return [...cells, ...(options.uuids === true ? [item.uuid] : [])].map((cell) =>
+      cell === null || cell === '' ? empty : cell,
+    );
   });
   return options.csv === true ? formatCsv([columns.map((c) => c.title), ...rows]) : formatTable(columns, rows);
 }

@@ -1,12 +1,12 @@
-import { NoOperatingSystemError } from '../shell/open-guest.js';
 import { type InspectionFormat, renderInspection } from '../../inspect/render.js';
 import { type FoundSystem, type InspectionReport, inspectionReportOf } from '../../inspect/report.js';
+import { NoOperatingSystemError } from '../shell/open-guest.js';
 import type { DiskOptions, TaskContext } from './task-context.js';
 import { withGuest } from './with-guest.js';
 
 /** Options of `vmcraft inspect`. */
 export interface InspectOptions extends DiskOptions {
-  readonly format_: InspectionFormat;
+  readonly form: InspectionFormat;
   /** Read the package databases too. */
   readonly applications: boolean;
 }
@@ -14,13 +14,17 @@ export interface InspectOptions extends DiskOptions {
 /** Say what is on the disks. @throws NoOperatingSystemError when no system is found and the output is for people */
 export async function inspectTask(context: TaskContext, options: InspectOptions): Promise<void> {
   const report = await withGuest(context, options, { run: (guest) => inspect(guest, options) });
-  await context.output.write(await renderInspection(report, options.format_));
+  const text = await renderInspection(report, options.form);
+  await context.output.write(text.endsWith('\n') ? text : `${text}\n`);
   if (report.operatingSystems.length === 0) {
     throw new NoOperatingSystemError("'vmcraft filesystems' lists what is on the disk");
   }
 }
 
-async function inspect(guest: Parameters<Parameters<typeof withGuest>[2]['run']>[0], options: InspectOptions): Promise<InspectionReport> {
+async function inspect(
+  guest: Parameters<Parameters<typeof withGuest>[2]['run']>[0],
+  options: InspectOptions,
+): Promise<InspectionReport> {
   const inspection = await guest.session.inspect();
   const found: FoundSystem[] = [];
   for (const os of inspection.systems) {

@@ -4,7 +4,7 @@ import { type Location, walkTree } from '@vmcraft/core/vfs';
 import { humanSize } from '../output/human-size.js';
 import type { Output } from '../output/output.js';
 import { formatCsv } from '../output/table.js';
-import type { OpenedGuest } from '../shell/guest.js';
+import { call, type OpenedGuest } from '../shell/guest.js';
 import type { DiskOptions, TaskContext } from './task-context.js';
 import { mountGuest, withGuest } from './with-guest.js';
 
@@ -98,6 +98,10 @@ class Lister {
     const { vfs } = this.guest.session;
     const start = await vfs.resolve(path, 'ls');
     if (!(await start.isDirectory())) return this.#entry(start, path);
+    if (this.#isPlainLong()) {
+      await this.#flush();
+      return this.#output.write(`${await call<string>(this.guest, 'll', path)}`);
+    }
     const { recursive = false, long = false } = this.options;
     const detailed = long || this.context.global.json;
     if (detailed) await this.#entry(start, detailed && !recursive ? '.' : path);
@@ -106,6 +110,13 @@ class Lister {
       const shown = recursive && detailed ? `${path === '/' ? '' : path}/${relative}` : relative;
       await this.#entry(location, shown);
     }
+  }
+
+  /** `-l` alone is `ls -l`, as in virt-ls; everything more has lines of its own. */
+  #isPlainLong(): boolean {
+    const { long, recursive, csv, uids, human, times: withTimes, checksum } = this.options;
+    const more = [recursive, csv, uids, human, withTimes, this.context.global.json].includes(true);
+    return long === true && !more && checksum === undefined;
   }
 
   async #entry(location: Location, shown: string): Promise<void> {
@@ -193,7 +204,14 @@ class Lister {
   }
 }
 
-const CHECKSUM_WIDTH: Readonly<Record<string, number>> = { md5: 32, sha1: 40, sha224: 56, sha256: 64, sha384: 96, sha512: 128 };
+const CHECKSUM_WIDTH: Readonly<Record<string, number>> = {
+  md5: 32,
+  sha1: 40,
+  sha224: 56,
+  sha256: 64,
+  sha384: 96,
+  sha512: 128,
+};
 
 function times(stat: FsStat): Pick<ListedEntry, 'atime' | 'mtime' | 'ctime'> {
   return { atime: isoTime(stat.atime), mtime: isoTime(stat.mtime), ctime: isoTime(stat.ctime) };

@@ -66,13 +66,18 @@ async function explainSubject(context: TaskContext, registry: PluginRegistry, su
     const known = new Set(descriptors.flatMap((d) => Object.keys(d.capabilities.supports)));
     throw new UsageError(`no plugin knows '${subject}'`, { hint: `known: ${[...known].sort().join(', ')}` });
   }
-  const explanations = jobs.map(({ kind, ability }) => explainJob(descriptors, { kind, ability, subject, unavailable }));
+  const explanations = jobs.map(({ kind, ability }) =>
+    explainJob(descriptors, { kind, ability, subject, unavailable }),
+  );
   if (context.global.json) return printJson(context, { subject, jobs: explanations });
   for (const explanation of explanations) await context.output.write(render(subject, explanation));
 }
 
 /** Kinds and abilities that some provider declares for the subject. */
-function jobsFor(descriptors: readonly ProviderDescriptor[], subject: string): { kind: ProviderKind; ability: Ability }[] {
+function jobsFor(
+  descriptors: readonly ProviderDescriptor[],
+  subject: string,
+): { kind: ProviderKind; ability: Ability }[] {
   const jobs = new Map<string, { kind: ProviderKind; ability: Ability }>();
   for (const descriptor of descriptors) {
     if (!Object.hasOwn(descriptor.capabilities.supports, subject)) continue;
@@ -94,7 +99,7 @@ function explainJob(
     return { kind, ability, chosen: named[0]!.name, ranked: named, rejected };
   } catch (error) {
     if (!(error instanceof NoProviderError)) throw error;
-    const rejected = error.data['candidates'] as readonly CandidateReason[];
+    const rejected = error.data.candidates as readonly CandidateReason[];
     return { kind, ability, chosen: null, ranked: [], rejected };
   }
 }

@@ -7,7 +7,11 @@ import type { DiskOptions, GlobalOptions, TaskContext } from './task-context.js'
 /** Makes the context of a task from the options that all tasks take. */
 export type ContextMaker = (global: GlobalOptions) => TaskContext;
 
-type Action = (context: TaskContext, operands: string[], options: DiskOptions & Record<string, unknown>) => Promise<void>;
+type Action = (
+  context: TaskContext,
+  operands: string[],
+  options: DiskOptions & Record<string, unknown>,
+) => Promise<void>;
 
 const collect = (value: string, all: string[]): string[] => [...all, value];
 
@@ -38,7 +42,12 @@ function addDiskOptions(command: Command): Command {
     .option('--image-format <format>', 'format of the images: raw, qcow2, vmdk, vpc, vhdx, vdi (default: detect)')
     .option('-m, --mount <dev[:mnt[:opts[:fs]]]>', 'mount this instead of looking for an operating system', collect, [])
     .option('--root <device>', 'which operating system, when there are several')
-    .option('--key <selector>', "key of an encrypted device: ID:key:KEY or ID:file:PATH, ID may be 'all'", collectKey, [])
+    .option(
+      '--key <selector>',
+      "key of an encrypted device: ID:key:KEY or ID:file:PATH, ID may be 'all'",
+      collectKey,
+      [],
+    )
     .option('--keys-from-stdin', 'read a key from standard input');
 }
 
@@ -62,25 +71,36 @@ class TaskBuilder {
   ) {}
 
   /** A task on disks: without `-a`, its first operand is the disk. */
-  disks(signature: string, summary: string, operands: number | 'any', configure: (c: Command) => void, action: Action): void {
+  disks(
+    signature: string,
+    summary: string,
+    operands: number | 'any',
+    configure: (c: Command) => void,
+    action: Action,
+  ): void {
     const command = this.#declare(signature, summary);
     addDiskOptions(command);
     configure(command);
     command.action(async () => {
       const options = command.opts<Record<string, unknown>>();
       const words = [...command.args];
-      let add = options['add'] as string[];
+      let add = options.add as string[];
       if (operands === 'any') add = [...add, ...words.splice(0)];
       else if (add.length === 0) add = words.splice(0, 1);
-      if (operands !== 'any' && (add.length === 0 || words.length < operands)) command.error(`error: missing arguments; usage: vmcraft ${signature}`);
-      const format = options['imageFormat'] as string | undefined;
-      const disks = { ...options, add, ...(format === undefined ? {} : { format }) } as unknown as DiskOptions & Record<string, unknown>;
+      if (operands !== 'any' && (add.length === 0 || words.length < operands))
+        command.error(`error: missing arguments; usage: vmcraft ${signature}`);
+      const disks = { ...options, add } as unknown as DiskOptions & Record<string, unknown>;
       await action(contextFor(options, this.make), words, disks);
     });
   }
 
   /** A task without disks. */
-  plain(signature: string, summary: string, configure: (c: Command) => void, action: (context: TaskContext, operands: string[], options: Record<string, unknown>) => Promise<void>): void {
+  plain(
+    signature: string,
+    summary: string,
+    configure: (c: Command) => void,
+    action: (context: TaskContext, operands: string[], options: Record<string, unknown>) => Promise<void>,
+  ): void {
     const command = this.#declare(signature, summary);
     configure(command);
     command.action(async () => {
@@ -91,7 +111,10 @@ class TaskBuilder {
 
   #declare(signature: string, summary: string): Command {
     const [name = '', ...operands] = signature.split(' ');
-    const command = this.program.command(name).summary(summary).description(`${summary[0]!.toUpperCase()}${summary.slice(1)}.`);
+    const command = this.program
+      .command(name)
+      .summary(summary)
+      .description(`${summary[0]!.toUpperCase()}${summary.slice(1)}.`);
     command.usage(`[options] ${operands.join(' ')}`.trimEnd()).allowExcessArguments();
     const examples = TASK_EXAMPLES[name];
     if (examples !== undefined) command.addHelpText('after', `\n${examples}`);
@@ -129,7 +152,11 @@ function lookingTasks(tasks: TaskBuilder): void {
     },
     async (context, _, options) => {
       const { inspectTask } = await import('./inspect.js');
-      await inspectTask(context, { ...options, format_: inspectionFormat(options, context), applications: options['applications'] !== false });
+      await inspectTask(context, {
+        ...options,
+        form: inspectionFormat(options, context),
+        applications: options.applications !== false,
+      });
     },
   );
   tasks.disks(
@@ -137,20 +164,25 @@ function lookingTasks(tasks: TaskBuilder): void {
     'list file systems, partitions and disks',
     'any',
     (c) => {
-      c.option('-l, --long', 'a table with type, label and size').option('--all', 'everything: file systems, partitions, disks');
+      c.option('-l, --long', 'a table with type, label and size').option(
+        '--all',
+        'everything: file systems, partitions, disks',
+      );
       c.option('--filesystems', 'file systems (default)').option('--parts, --partitions', 'partitions');
       c.option('--blkdevs, --block-devices', 'disks').option('--extra', 'also swap and what cannot be mounted');
-      c.option('-h, --human-readable', 'sizes with units').option('--csv', 'comma-separated values').option('--uuid, --uuids', 'with UUIDs');
+      c.option('-h, --human-readable', 'sizes with units')
+        .option('--csv', 'comma-separated values')
+        .option('--uuid, --uuids', 'with UUIDs');
       c.helpOption('--help', 'display help for command');
     },
     async (context, _, o) => {
       const { filesystemsTask } = await import('./filesystems.js');
       await filesystemsTask(context, {
         ...o,
-        parts: o['partitions'] === true,
-        blkdevs: o['blockDevices'] === true,
-        human: o['humanReadable'] === true,
-        uuids: o['uuids'] === true,
+        parts: o.partitions === true,
+        blkdevs: o.blockDevices === true,
+        human: o.humanReadable === true,
+        uuids: o.uuids === true,
       });
     },
   );
@@ -162,7 +194,7 @@ function lookingTasks(tasks: TaskBuilder): void {
       c.option('-h, --human-readable', 'sizes with units').option('-i, --inodes', 'inodes instead of blocks');
       c.option('--csv', 'comma-separated values').helpOption('--help', 'display help for command');
     },
-    async (context, _, o) => (await import('./df.js')).dfTask(context, { ...o, human: o['humanReadable'] === true }),
+    async (context, _, o) => (await import('./df.js')).dfTask(context, { ...o, human: o.humanReadable === true }),
   );
   listingTasks(tasks);
 }
@@ -176,38 +208,74 @@ function listingTasks(tasks: TaskBuilder): void {
       c.option('-l, --long', 'type, mode, size and name').option('-R, --recursive', 'everything below');
       c.option('-h, --human-readable', 'sizes with units').option('--csv', 'comma-separated values');
       c.option('--uids', 'with owner and group').option('--times, --time', 'with times');
-      c.addOption(new Option('--checksum [type]', 'with checksums of files').preset('md5').choices(['md5', 'sha1', 'sha224', 'sha256', 'sha384', 'sha512']));
+      c.addOption(
+        new Option('--checksum [type]', 'with checksums of files').choices([
+          'md5',
+          'sha1',
+          'sha224',
+          'sha256',
+          'sha384',
+          'sha512',
+        ]),
+      );
       c.helpOption('--help', 'display help for command');
     },
     async (context, paths, o) =>
-      (await import('./ls.js')).lsTask(context, { ...o, human: o['humanReadable'] === true, times: o['time'] === true }, paths),
+      (await import('./ls.js')).lsTask(
+        context,
+        { ...o, human: o.humanReadable === true, times: o.time === true },
+        paths,
+      ),
   );
-  tasks.disks('cat DISK FILE...', 'print files of the guest', 1, () => {}, async (context, paths, o) =>
-    (await import('./cat.js')).catTask(context, o, paths),
+  tasks.disks(
+    'cat DISK FILE...',
+    'print files of the guest',
+    1,
+    () => {},
+    async (context, paths, o) => (await import('./cat.js')).catTask(context, o, paths),
   );
 }
 
 function copyingTasks(tasks: TaskBuilder): void {
-  tasks.disks('copy-in DISK LOCAL... /DIRECTORY', 'copy files and folders into the guest', 2, () => {}, async (context, words, o) =>
-    (await import('./copy.js')).copyInTask(context, o, words.slice(0, -1), words.at(-1)!),
+  tasks.disks(
+    'copy-in DISK LOCAL... /DIRECTORY',
+    'copy files and folders into the guest',
+    2,
+    () => {},
+    async (context, words, o) => (await import('./copy.js')).copyInTask(context, o, words.slice(0, -1), words.at(-1)!),
   );
-  tasks.disks('copy-out DISK /PATH... FOLDER', 'copy files and directories out of the guest', 2, () => {}, async (context, words, o) =>
-    (await import('./copy.js')).copyOutTask(context, o, words.slice(0, -1), words.at(-1)!),
+  tasks.disks(
+    'copy-out DISK /PATH... FOLDER',
+    'copy files and directories out of the guest',
+    2,
+    () => {},
+    async (context, words, o) => (await import('./copy.js')).copyOutTask(context, o, words.slice(0, -1), words.at(-1)!),
   );
   const compress = (c: Command): void => {
     c.option('--compress <type>', 'gzip, bzip2, xz, zstd (default: by the name)');
   };
-  tasks.disks('tar-in DISK ARCHIVE /DIRECTORY', 'unpack a tar archive into the guest', 2, compress, async (context, words, o) =>
-    (await import('./tar.js')).tarInTask(context, o, words[0]!, words[1]!),
+  tasks.disks(
+    'tar-in DISK ARCHIVE /DIRECTORY',
+    'unpack a tar archive into the guest',
+    2,
+    compress,
+    async (context, words, o) => (await import('./tar.js')).tarInTask(context, o, words[0]!, words[1]!),
   );
-  tasks.disks('tar-out DISK /DIRECTORY ARCHIVE', 'pack a directory of the guest into a tar archive', 2, compress, async (context, words, o) =>
-    (await import('./tar.js')).tarOutTask(context, o, words[0]!, words[1]!),
+  tasks.disks(
+    'tar-out DISK /DIRECTORY ARCHIVE',
+    'pack a directory of the guest into a tar archive',
+    2,
+    compress,
+    async (context, words, o) => (await import('./tar.js')).tarOutTask(context, o, words[0]!, words[1]!),
   );
 }
 
 function hostTasks(tasks: TaskBuilder): void {
-  tasks.plain('doctor', 'say what this host can and cannot do, and why', () => {}, async (context) =>
-    (await import('./doctor.js')).doctorTask(context),
+  tasks.plain(
+    'doctor',
+    'say what this host can and cannot do, and why',
+    () => {},
+    async (context) => (await import('./doctor.js')).doctorTask(context),
   );
   tasks.plain(
     'plugins',
@@ -215,16 +283,19 @@ function hostTasks(tasks: TaskBuilder): void {
     (c) => {
       c.option('--explain <type>', 'who handles an image format or file-system type, and why');
     },
-    async (context, _, o) => (await import('./plugins.js')).pluginsTask(context, o['explain'] as string | undefined),
+    async (context, _, o) => (await import('./plugins.js')).pluginsTask(context, o.explain as string | undefined),
   );
-  tasks.plain('help [COMMAND]', 'help on a task, or on a command of the shell', () => {}, async (context, [topic]) =>
-    (await import('./help.js')).helpTask(context, topic),
+  tasks.plain(
+    'help [COMMAND]',
+    'help on a task, or on a command of the shell',
+    () => {},
+    async (context, [topic]) => (await import('./help.js')).helpTask(context, topic),
   );
 }
 
 function inspectionFormat(options: Record<string, unknown>, context: TaskContext): InspectionFormat {
   if (context.global.json) return 'json';
-  if (options['yaml'] === true) return 'yaml';
-  if (options['xml'] === true) return 'xml';
-  return (options['format'] as InspectionFormat | undefined) ?? 'text';
+  if (options.yaml === true) return 'yaml';
+  if (options.xml === true) return 'xml';
+  return (options.format as InspectionFormat | undefined) ?? 'text';
 }

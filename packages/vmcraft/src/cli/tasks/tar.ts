@@ -25,7 +25,12 @@ function compression(options: TarOptions, file: string): Record<string, unknown>
 }
 
 /** Unpack a tar archive of the host (`-`: standard input) into a directory of the guest. */
-export async function tarInTask(context: TaskContext, options: TarOptions, archive: string, directory: string): Promise<void> {
+export async function tarInTask(
+  context: TaskContext,
+  options: TarOptions,
+  archive: string,
+  directory: string,
+): Promise<void> {
   await withGuest(context, options, {
     writes: true,
     async run(guest) {
@@ -34,11 +39,17 @@ export async function tarInTask(context: TaskContext, options: TarOptions, archi
       await callWith(guest, 'tar_in', [source, directory], compression(options, archive));
     },
   });
-  if (context.global.json) await printJson(context, { unpacked: archive, to: directory, dryRun: context.global.dryRun });
+  if (context.global.json)
+    await printJson(context, { unpacked: archive, to: directory, dryRun: context.global.dryRun });
 }
 
 /** Pack a directory of the guest into a tar archive on the host (`-`: standard output). */
-export async function tarOutTask(context: TaskContext, options: TarOptions, directory: string, archive: string): Promise<void> {
+export async function tarOutTask(
+  context: TaskContext,
+  options: TarOptions,
+  directory: string,
+  archive: string,
+): Promise<void> {
   const { dryRun, json } = context.global;
   await withGuest(context, options, {
     async run(guest) {

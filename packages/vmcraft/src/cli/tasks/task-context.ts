@@ -1,6 +1,6 @@
+import type { KeySelector } from '../options/key-selector.js';
 import type { Output } from '../output/output.js';
 import { ProgressBar } from '../output/progress-bar.js';
-import type { KeySelector } from '../options/key-selector.js';
 import type { GuestFactory } from '../shell/guest.js';
 
 /** Options that every task command takes. */
@@ -17,7 +17,7 @@ export interface GlobalOptions {
 /** Options that say which disks, and how to open them. */
 export interface DiskOptions {
   readonly add: readonly string[];
-  readonly format?: string;
+  readonly imageFormat?: string;
   readonly mount: readonly string[];
   readonly root?: string;
   readonly key: readonly KeySelector[];
@@ -50,4 +50,3 @@ export function printJson({ output }: TaskContext, value: unknown): Promise<void
 export async function note({ global, errors }: TaskContext, text: string): Promise<void> {
   await errors.write(global.json ? `${JSON.stringify({ note: text })}\n` : `vmcraft: ${text}\n`);
 }
-

@@ -1,10 +1,10 @@
 import { messageOf, UsageError } from '@vmcraft/core/errors';
-import { readKey } from '../options/key-selector.js';
 import { parseDriveOption } from '../options/drive-option.js';
+import { readKey } from '../options/key-selector.js';
 import { parseMountOption } from '../options/mount-option.js';
 import { call, callWith, type OpenedGuest } from '../shell/guest.js';
-import { chooseRoot, NoOperatingSystemError } from '../shell/open-guest.js';
 import { StdinKeyReader } from '../shell/key-reader.js';
+import { chooseRoot, NoOperatingSystemError } from '../shell/open-guest.js';
 import { rollBackOnSignals, type Undoable } from '../signals.js';
 import { type DiskOptions, note, type TaskContext, taskProgress } from './task-context.js';
 
@@ -44,7 +44,10 @@ export async function withGuest<T>(context: TaskContext, disks: DiskOptions, wor
     await open(guest, disks, { readonly: work.writes !== true, force });
     const result = await work.run(guest);
     if (dryRun && work.writes === true) {
-      await note(context, guest.dirty ? 'dry run: the changes were not written' : 'dry run: there was nothing to write');
+      await note(
+        context,
+        guest.dirty ? 'dry run: the changes were not written' : 'dry run: there was nothing to write',
+      );
     }
     progress?.clear();
     guard.finishing = true;
@@ -71,7 +74,7 @@ async function open(guest: OpenedGuest, disks: DiskOptions, how: { readonly: boo
   for (const text of disks.add) {
     const { filename, options } = parseDriveOption(text, {
       readonly: how.readonly,
-      ...(disks.format === undefined ? {} : { format: disks.format }),
+      ...(disks.imageFormat === undefined ? {} : { format: disks.imageFormat }),
     });
     await callWith(guest, 'add_drive', [filename], how.force ? { ...options, force: true } : { ...options });
   }
@@ -89,12 +92,18 @@ async function addKeys(guest: OpenedGuest, disks: DiskOptions): Promise<void> {
  * Mount what the options say, or the operating system, or the only file system there is.
  * @throws NoOperatingSystemError when it is not clear what to mount
  */
-export async function mountGuest(context: TaskContext, guest: OpenedGuest, disks: DiskOptions, readonly: boolean): Promise<void> {
+export async function mountGuest(
+  context: TaskContext,
+  guest: OpenedGuest,
+  disks: DiskOptions,
+  readonly: boolean,
+): Promise<void> {
   if (disks.mount.length > 0) {
     for (const text of disks.mount) {
-      const { device, mountpoint, options = '', fstype = '' } = parseMountOption(text);
+      const { device, mountpoint, options = '', fstype } = parseMountOption(text);
       const flags = [readonly ? 'ro' : '', options].filter((part) => part !== '').join(',');
-      await call(guest, 'mount_vfs', flags, fstype, device, mountpoint);
+      if (fstype === undefined) await call(guest, 'mount_options', flags, device, mountpoint);
+      else await call(guest, 'mount_vfs', flags, fstype, device, mountpoint);
     }
     return;
   }

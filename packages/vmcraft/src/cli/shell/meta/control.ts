@@ -112,18 +112,4 @@ export const controlCommands: readonly MetaCommand[] = [
     doc: 'This lists the optional groups of commands, and whether each is available here. See also "available" and "feature-available".',
     run: supported,
   },
-  {
-    name: 'launch',
-    aliases: ['run'],
-    summary: 'launch the backend',
-    synopsis: ['launch', 'run'],
-    doc: 'Open the disks that were added and find their partitions, volumes and file systems. Drives are added before this; mounting and everything else comes after it.',
-    async run(shell, words) {
-      if (words.length > 0)
-        throw new ShellError(
-          "error: incorrect number of arguments\nusage: launch\ntype 'help launch' for more help on launch",
-        );
-      await shell.call('launch');
-    },
-  },
 ];
