@@ -1,5 +1,6 @@
 import type {
   HostFile,
+  HostFileIdentity,
   HostFileOptions,
   HostFiles,
   HostStat,
@@ -217,14 +218,16 @@ export class TransactionalFiles implements HostFiles {
   /** Apply a transaction whose commit point is passed. */
   async #complete(held = false): Promise<CommitSummary> {
     const { images, journalPath } = this.#unfinished!;
-    const work = async (): Promise<void> => {
+    const work = async (): Promise<HostFileIdentity[]> => {
       for (const image of images) {
         const participant = image.participant('');
         await applyChanges(image.base, participant, changesOf(participant));
       }
+      return Promise.all(images.map((image) => image.base.identity()));
     };
+    let identities: HostFileIdentity[];
     try {
-      await (held ? work() : frozen(images, work));
+      identities = await (held ? work() : frozen(images, work));
     } catch (error) {
       throw this.#markUnfinished(images, journalPath, error);
     }
@@ -239,10 +242,10 @@ export class TransactionalFiles implements HostFiles {
       });
     });
     this.#unfinished = undefined;
-    for (const image of images) {
+    for (const [i, image] of images.entries()) {
       image.unfinished = undefined;
+      image.identity = identities[i]!;
       await image.overlay.clear();
-      image.identity = await image.base.identity();
     }
     await this.#releaseIdle();
     return { committed: true, images: images.map((image) => image.path) };
