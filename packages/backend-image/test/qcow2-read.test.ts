@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { requireTools } from '@vmcraft/testkit';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { requireTools } from '../../testkit/src/tools.js';
 import { openDrive, patchwork, qemuInfo, sha256, sparseSha256, temporaryFolder, tool } from './oracle.js';
 
 const hashOf = (data: Uint8Array): string => createHash('sha256').update(data).digest('hex');

@@ -1,8 +1,8 @@
 import { copyFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type BlockDevice, isDiscardable } from '@vmcraft/core';
+import { requireTools } from '@vmcraft/testkit';
 import { describe, expect, it } from 'vitest';
-import { requireTools } from '../../testkit/src/tools.js';
 import { imageBackend } from '../src/index.js';
 import { context, openDrive, patchwork, randomSource, sparseSha256, temporaryFolder, tool } from './oracle.js';
 
