@@ -12,9 +12,6 @@ import { parseXattrName, type XattrKey } from './xattr-name.js';
 import { allXattrs, xattrValue } from './xattr-read.js';
 import { XattrEditor } from './xattr-write.js';
 
-const S_ISUID = 0o4000;
-const S_ISGID = 0o2000;
-const S_IXGRP = 0o0010;
 const PERMISSIONS = 0o7777;
 const ACL_ACCESS: XattrKey = { index: XATTR_INDEX.POSIX_ACL_ACCESS, name: new Uint8Array(0) };
 const CAPABILITY: XattrKey = {
@@ -26,13 +23,8 @@ const CAPABILITY: XattrKey = {
 export async function setAttributes(change: Change, ino: number, attributes: SetAttributes): Promise<void> {
   refuseIf(await change.volume.inodes.live(ino), FROZEN, 'setattr');
   const inode = await change.volume.inodes.modify(ino);
-  const owns = attributes.uid !== undefined || attributes.gid !== undefined;
   if (attributes.uid !== undefined) inode.uid = attributes.uid;
   if (attributes.gid !== undefined) inode.gid = attributes.gid;
-  if (owns && !inode.isDirectory) {
-    await dropCapability(change, inode);
-    inode.mode = withoutPrivileges(inode.mode);
-  }
   if (attributes.mode !== undefined) {
     inode.mode = (inode.mode & S_IFMT) | (attributes.mode & PERMISSIONS);
     await followMode(change, inode);
@@ -43,13 +35,7 @@ export async function setAttributes(change: Change, ino: number, attributes: Set
   if (attributes.btime !== undefined) inode.crtime = attributes.btime;
 }
 
-/** A new owner loses set-user-ID, and set-group-ID where it means that. */
-function withoutPrivileges(mode: number): number {
-  const noUser = mode & ~S_ISUID;
-  return (noUser & S_IXGRP) !== 0 ? noUser & ~S_ISGID : noUser;
-}
-
-/** Changed contents or owners void file capabilities. */
+/** Changed contents void file capabilities. */
 export async function dropCapability(change: Change, inode: Inode): Promise<void> {
   if ((inode.mode & S_IFMT) !== S_IFREG) return;
   const all = await allXattrs(change.volume, inode);

@@ -199,9 +199,9 @@ export function directorySeal(volume: Volume, inode: Inode): Seal | undefined {
   if (!volume.checksum.metadata) return undefined;
   const seed = volume.checksum.inodeSeed(inode.ino, inode.generation);
   return (data) => {
+    // An index block may still have the tail of the leaf it was made from; no leaf with a tail looks like an index block.
     const entries = indexEntriesOffset(data, volume.geometry.blockSize);
-    const leaf = leafChecksum(volume, seed, data);
-    const sum = leaf ?? (entries === undefined ? undefined : indexChecksum(volume, seed, data, entries));
+    const sum = entries === undefined ? leafChecksum(volume, seed, data) : indexChecksum(volume, seed, data, entries);
     if (sum !== undefined) {
       new DataView(data.buffer, data.byteOffset, data.byteLength).setUint32(sum.at, sum.expected, true);
     }

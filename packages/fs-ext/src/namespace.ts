@@ -122,12 +122,12 @@ async function putTarget(change: Change, inode: Inode, target: string): Promise<
 export async function linkNode(change: Change, ino: number, dirIno: number, name: string): Promise<void> {
   const operation = 'link';
   const source = await change.volume.inodes.live(ino);
-  if (source.isDirectory) throw new FsError('EPERM', { operation, reason: 'it is a directory' });
-  refuseIf(source, FROZEN, operation);
   const dir = await directoryToChange(change, dirIno, operation, FL.IMMUTABLE);
   const bytes = nameFor(change, dir, name, operation);
   if ((await findEntry(change.volume, dir, bytes)) !== undefined)
     throw new FsError('EEXIST', { operation, path: name });
+  if (source.isDirectory) throw new FsError('EPERM', { operation, reason: 'it is a directory' });
+  refuseIf(source, FROZEN, operation);
   if (source.links >= LINK_MAX) throw new FsError('EMLINK', { operation });
   const inode = await change.volume.inodes.modify(ino);
   inode.links += 1;
@@ -212,6 +212,9 @@ export async function renameName(
   refuseIf(moved, FROZEN, operation);
   if (moved.isDirectory) await refuseOwnSubtree(change, moved.ino, toIno);
   const target = await findEntry(change.volume, to.dir, to.name);
+  if (target !== undefined && (await isAncestor(change, target.ino, fromIno))) {
+    throw new FsError('ENOTEMPTY', { operation, reason: 'the target holds the source' });
+  }
   if (target?.ino === source.ino && !(fromIno === toIno && target.at === source.at && target.block === source.block))
     return;
   if (target !== undefined && target.ino !== source.ino) {
@@ -257,13 +260,20 @@ async function replaceTarget(change: Change, to: Side, target: FoundEntry, moved
 
 /** A directory must not move below itself. @throws FsError EINVAL */
 async function refuseOwnSubtree(change: Change, moved: number, into: number): Promise<void> {
+  if (!(await isAncestor(change, moved, into))) return;
+  throw new FsError('EINVAL', { operation: 'rename', reason: 'a directory cannot move into itself' });
+}
+
+/** Whether `ancestor` is the directory `ino` or above it. */
+async function isAncestor(change: Change, ancestor: number, ino: number): Promise<boolean> {
   const seen = new Set<number>();
-  for (let at = into; at !== INO_ROOT && !seen.has(at); ) {
-    if (at === moved)
-      throw new FsError('EINVAL', { operation: 'rename', reason: 'a directory cannot move into itself' });
+  for (let at = ino; !seen.has(at); ) {
+    if (at === ancestor) return true;
+    if (at === INO_ROOT) return false;
     seen.add(at);
     const inode = await change.volume.inodes.read(at);
-    if (!inode.isDirectory) break;
+    if (!inode.isDirectory) return false;
     at = await parentOf(change, inode);
   }
+  return false;
 }

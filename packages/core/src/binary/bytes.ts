@@ -15,12 +15,15 @@ export function compareBytes(a: Uint8Array, b: Uint8Array): number {
   return a.length - b.length;
 }
 
+const NO_WORDS = new Float64Array(0);
+
 /** Whether all bytes are zero. Looks at eight bytes a step where alignment allows. */
 export function isZero(data: Uint8Array): boolean {
   let i = 0;
   const head = Math.min(data.length, (8 - (data.byteOffset & 7)) & 7);
   for (; i < head; i++) if (data[i] !== 0) return false;
-  const words = new Float64Array(data.buffer, data.byteOffset + i, (data.length - i) >> 3);
+  const count = (data.length - i) >> 3;
+  const words = count === 0 ? NO_WORDS : new Float64Array(data.buffer, data.byteOffset + i, count);
   // A double is zero for both +0 and -0, and -0 has one bit set: check with the integer view only on equality.
   for (let w = 0; w < words.length; w++) {
     const x = words[w] as number;
