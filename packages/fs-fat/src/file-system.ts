@@ -183,6 +183,7 @@ export class ClusterFileSystem implements FileSystem, WritableFs, TrimFs, LabelF
   }
 
   async statfs(): Promise<FsStatvfs> {
+    if (this.#closed) throw new UsageError('the file system is closed', { action: 'statfs' });
     const { clusterSize, clusterCount } = this.#volume.geometry;
     const free = await this.#shared(() => this.#volume.countFree());
     return {

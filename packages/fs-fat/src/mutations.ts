@@ -5,10 +5,20 @@ import { ClusterChain } from './cluster-chain.js';
 import type { DirectoryStore } from './directory.js';
 import type { IndexedName } from './directory-index.js';
 import { now } from './dos-time.js';
-import { Attribute } from './layout.js';
+import { Attribute, ENTRY_SIZE } from './layout.js';
 import type { NameSpace } from './name-space.js';
 import { blankFields, ClusterNode } from './node.js';
 import type { Volume } from './volume.js';
+
+/** A rename whose conditions have been checked. */
+interface Move {
+  readonly fromDir: ClusterNode;
+  readonly at: IndexedName;
+  readonly node: ClusterNode;
+  readonly toDir: ClusterNode;
+  readonly name: string;
+  readonly replaced: { readonly at: IndexedName; readonly node: ClusterNode } | undefined;
+}
 
 /** Changes to directories: making, removing and renaming objects. */
 export class Mutations {
@@ -142,45 +152,48 @@ export class Mutations {
     const target = await this.#names.find(toDir, kept);
     const same = target !== undefined && fromDir === toDir && target.slot === at.slot;
     if (same && at.name === kept) return;
-    if (target !== undefined && !same) await this.#replace(toDir, kept, node, fromDir);
-    await this.#move(fromDir, at, node, toDir, kept);
+    const replaced = target === undefined || same ? undefined : await this.#replaceable(toDir, kept, node, fromDir);
+    await this.#move({ fromDir, at, node, toDir, name: kept, replaced });
     if (fromDir !== toDir) await this.#touch(fromDir);
     await this.#touch(toDir);
   }
 
-  /** Take the target of a rename away, if it is of the same kind and empty. */
-  async #replace(dir: ClusterNode, name: string, source: ClusterNode, fromDir: ClusterNode): Promise<void> {
-    const { at, node } = await this.#names.require(dir, name, 'rename');
+  /** The target of a rename, if it is of the same kind and empty. */
+  async #replaceable(
+    dir: ClusterNode,
+    name: string,
+    source: ClusterNode,
+    fromDir: ClusterNode,
+  ): Promise<{ at: IndexedName; node: ClusterNode }> {
+    const target = await this.#names.require(dir, name, 'rename');
     const details = { operation: 'rename', path: name };
     // A directory that the source lies in is not empty, whatever the source is.
     for (let up: ClusterNode | undefined = fromDir; up !== undefined; up = up.parent) {
-      if (up === node) throw new FsError('ENOTEMPTY', details);
+      if (up === target.node) throw new FsError('ENOTEMPTY', details);
     }
-    if (node.isDirectory && !source.isDirectory) throw new FsError('EISDIR', details);
-    if (!node.isDirectory && source.isDirectory) throw new FsError('ENOTDIR', details);
-    if (node.isDirectory && !(await this.#names.isEmpty(node))) throw new FsError('ENOTEMPTY', details);
-    await this.#drop(dir, at, node);
-    if (node.isDirectory) this.#countChild(dir, -1);
+    const { isDirectory } = target.node;
+    if (isDirectory && !source.isDirectory) throw new FsError('EISDIR', details);
+    if (!isDirectory && source.isDirectory) throw new FsError('ENOTDIR', details);
+    if (isDirectory && !(await this.#names.isEmpty(target.node))) throw new FsError('ENOTEMPTY', details);
+    return target;
   }
 
-  async #move(
-    fromDir: ClusterNode,
-    at: IndexedName,
-    node: ClusterNode,
-    toDir: ClusterNode,
-    name: string,
-  ): Promise<void> {
+  /** Carry out a rename. Room for the new entries is found first: running out of space must lose nothing. */
+  async #move(move: Move): Promise<void> {
+    const { fromDir, at, node, toDir, name, replaced } = move;
     const previous = await this.#store.read(fromDir, at.slot, at.slotCount);
     const index = await this.#names.index(toDir);
-    // The short name that goes away with the old entry may be used again.
-    const taken = {
-      has: (text: string) => index.has(text) && !(fromDir === toDir && index.find(text)?.slot === at.slot),
-    };
+    // Short names that go away with old entries may be used again.
+    const leaving = new Set([fromDir === toDir ? at.slot : -1, replaced?.at.slot ?? -1]);
+    const taken = { has: (text: string) => index.has(text) && !leaving.has(index.find(text)!.slot) };
     const encoded = this.#store.format.encode(name, node.fields, taken, previous);
-    const slots = encoded.bytes.length / 32;
-    const roomy = await this.#store.reserve(toDir, slots, 'rename');
+    const slot = await this.#store.reserve(toDir, encoded.bytes.length / ENTRY_SIZE, 'rename');
+    if (replaced !== undefined) {
+      await this.#drop(toDir, replaced.at, replaced.node);
+      if (replaced.node.isDirectory) this.#countChild(toDir, -1);
+    }
     await this.#store.remove(fromDir, at);
-    const place = await this.#store.place(toDir, name, encoded, roomy);
+    const place = await this.#store.place(toDir, name, encoded, slot);
     this.#names.nodes.vacate(node.place.position);
     Object.assign(node.place, place);
     node.parent = toDir;
