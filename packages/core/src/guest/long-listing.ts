@@ -28,7 +28,7 @@ const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', '
 const RECENT = 15_778_476;
 const SELINUX = 'security.selinux';
 
-/** A directory as `ls -la` (or `ls -laZ`) shows it, in UTC and with numbers for all owners but root. */
+/** A directory as `ls -la` (or `ls -laZ`) shows it, in UTC and with numbers for owners. */
 export async function longListing(g: Session, path: string, action: string, selinux: boolean): Promise<string> {
   const dir = await g.vfs.resolve(path, action);
   const rows: Row[] = [];
@@ -76,8 +76,8 @@ async function row(g: Session, name: string, location: Location, stat: FsStat, s
     cells: [
       left(modeText(stat.mode)),
       right(String(stat.nlink)),
-      left(owner(stat.uid)),
-      left(owner(stat.gid)),
+      left(String(stat.uid)),
+      left(String(stat.gid)),
       ...(selinux ? [left(await contextOf(location))] : []),
       right(size),
       left(timeText(stat.mtime.sec, g.platform.now().sec)),
@@ -114,10 +114,6 @@ export function modeText(mode: number): string {
   const rw = (shift: number): string => `${(mode >> shift) & 4 ? 'r' : '-'}${(mode >> shift) & 2 ? 'w' : '-'}`;
   const type = LETTERS.get(mode & S_IFMT) ?? '-';
   return `${type}${rw(6)}${special(0o4000, 6, 's')}${rw(3)}${special(0o2000, 3, 's')}${rw(0)}${special(0o1000, 0, 't')}`;
-}
-
-function owner(id: number): string {
-  return id === 0 ? 'root' : String(id);
 }
 
 function timeText(seconds: number, now: number): string {

@@ -1,10 +1,11 @@
-import { S_IFBLK, S_IFCHR, S_IFIFO, S_IFMT, S_IFREG } from '../../contracts/index.js';
+import { S_IFBLK, S_IFCHR, S_IFIFO, S_IFREG } from '../../contracts/index.js';
 import { FsError, UsageError } from '../../errors/index.js';
 import { arg, defineAction, Int, Pathname, PlainString } from '../action.js';
 import type { Session } from '../session.js';
 
 const path = arg('path', Pathname);
-const MODE_MAX = 0o7777;
+/** Permission bits with setuid, setgid and sticky; others are cut off, as by the system calls. */
+const MODE_BITS = 0o7777;
 /** Characters that stand for the six `X` of a template. */
 const TEMPLATE = /XXXXXX$/;
 const ALPHABET = 'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789';
@@ -12,8 +13,7 @@ const ALPHABET = 'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789
 const ATTEMPTS = 100;
 
 function requireMode(mode: number): void {
-  if (mode < 0 || mode > MODE_MAX)
-    throw new UsageError(`mode is negative or > 07777: 0${mode.toString(8)}`, { argument: 'mode' });
+  if (mode < 0) throw new UsageError('mode is negative', { argument: 'mode' });
 }
 
 async function mkdirAll(g: Session, name: string): Promise<void> {
@@ -55,34 +55,30 @@ async function mknod(g: Session, name: string, mode: number, major: number, mino
   await g.vfs.edit.mknod(name, mode, { major, minor }, action);
 }
 
-/** ln(1): into a directory where the name is one; `force` removes what has the name. */
-async function link(
-  g: Session,
-  name: string,
-  target: string,
-  force: boolean,
-  make: (name: string) => Promise<unknown>,
-  action: string,
-): Promise<void> {
-  const existing = await g.vfs.find(name, action);
-  const base = target.replace(/\/+$/, '').split('/').at(-1) ?? '';
-  const isDirectory = existing !== undefined && (await existing.isDirectory());
-  const at = isDirectory ? `${name.replace(/\/+$/, '')}/${base}` : name;
-  const taken = force ? await g.vfs.find(at, action, false) : undefined;
-  if (taken !== undefined && !(await taken.isDirectory())) await g.vfs.edit.unlink(at, action);
-  await make(at);
+/** Remove what has the name of a new link, unless that is a directory. */
+async function makeRoom(g: Session, name: string, action: string): Promise<void> {
+  const taken = await g.vfs.find(name, action, false);
+  if (taken !== undefined && !(await taken.isDirectory())) await g.vfs.edit.unlink(name, action);
 }
 
 const linkArguments = [arg('target', PlainString), arg('linkname', Pathname)] as const;
 
-function hardLink(g: Session, target: string, name: string, force: boolean, action: string): Promise<void> {
-  if (!target.startsWith('/'))
+async function hardLink(g: Session, target: string, name: string, force: boolean, action: string): Promise<void> {
+  if (!target.startsWith('/')) {
     throw new UsageError('the target of a hard link must be an absolute path', { argument: 'target' });
-  return link(g, name, target, force, (at) => g.vfs.edit.link(target, at, action), action);
+  }
+  if (force) await makeRoom(g, name, action);
+  await g.vfs.edit.link(target, name, action);
 }
 
-function symbolicLink(g: Session, target: string, name: string, force: boolean, action: string): Promise<void> {
-  return link(g, name, target, force, (at) => g.vfs.edit.symlink(target, at, action), action);
+/** `ln -s`: into a directory where the name is one. */
+async function symbolicLink(g: Session, target: string, name: string, force: boolean, action: string): Promise<void> {
+  const existing = await g.vfs.find(name, action);
+  const base = target.replace(/\/+$/, '').split('/').at(-1) ?? '';
+  const isDirectory = existing !== undefined && (await existing.isDirectory());
+  const at = isDirectory ? `${name.replace(/\/+$/, '')}/${base}` : name;
+  if (force) await makeRoom(g, at, action);
+  await g.vfs.edit.symlink(target, at, action);
 }
 
 const mode = arg('mode', Int);
@@ -148,7 +144,7 @@ export const fileCreateActions = [
     doc: 'Make a named pipe with these permissions, cut by the umask.',
     run: async (g, permissions, name) => {
       requireMode(permissions);
-      await mknod(g, name, S_IFIFO | permissions, 0, 0, 'mkfifo');
+      await mknod(g, name, S_IFIFO | (permissions & MODE_BITS), 0, 0, 'mkfifo');
     },
   }),
   defineAction({
@@ -159,7 +155,7 @@ export const fileCreateActions = [
     returns: 'void',
     doc: 'Make a device node, pipe or socket: the mode has the type bits of mknod(2); without them it is a regular file.',
     run: async (g, bits, major, minor, name) => {
-      requireMode(bits & ~S_IFMT);
+      requireMode(bits);
       await mknod(g, name, bits, major, minor, 'mknod');
     },
   }),
@@ -172,7 +168,7 @@ export const fileCreateActions = [
     doc: 'Make a block device node.',
     run: async (g, permissions, major, minor, name) => {
       requireMode(permissions);
-      await mknod(g, name, S_IFBLK | permissions, major, minor, 'mknod_b');
+      await mknod(g, name, S_IFBLK | (permissions & MODE_BITS), major, minor, 'mknod_b');
     },
   }),
   defineAction({
@@ -184,7 +180,7 @@ export const fileCreateActions = [
     doc: 'Make a character device node.',
     run: async (g, permissions, major, minor, name) => {
       requireMode(permissions);
-      await mknod(g, name, S_IFCHR | permissions, major, minor, 'mknod_c');
+      await mknod(g, name, S_IFCHR | (permissions & MODE_BITS), major, minor, 'mknod_c');
     },
   }),
   defineAction({
