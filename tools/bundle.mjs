@@ -11,6 +11,21 @@ const { version } = JSON.parse(readFileSync(join(root, 'packages/vmcraft/package
 /** Parts of earlier bundles are kept this long, because a program that runs may still load them. */
 const KEEP_MS = 24 * 3600 * 1000;
 
+/**
+ * The list of default plugins takes their descriptors from `plugin.ts` itself: through a package's index, esbuild would load
+ * everything that the index exports along with it.
+ */
+const lightDescriptors = {
+  name: 'light-descriptors',
+  setup({ onResolve }) {
+    onResolve({ filter: /^@vmcraft\/[a-z0-9-]+$/ }, ({ path, importer }) =>
+      importer === join(root, 'packages/vmcraft/src/plugins.ts')
+        ? { path: join(root, 'packages', path.slice('@vmcraft/'.length), 'src/plugin.ts'), sideEffects: false }
+        : undefined,
+    );
+  },
+};
+
 const started = new Date();
 const { outputFiles } = await build({
   absWorkingDir: root,
@@ -29,7 +44,10 @@ const { outputFiles } = await build({
   chunkNames: '[name]-[hash]',
   define: { VMCRAFT_VERSION: JSON.stringify(version) },
   // Libraries in CommonJS call require() for Node's own modules.
-  banner: { js: "import{createRequire as vmcraftRequire}from'node:module';const require=vmcraftRequire(import.meta.url);" },
+  banner: {
+    js: "import{createRequire as vmcraftRequire}from'node:module';const require=vmcraftRequire(import.meta.url);",
+  },
+  plugins: [lightDescriptors],
   write: false,
   logLevel: 'warning',
 });

@@ -85,7 +85,6 @@ class Lister {
 
   async begin(): Promise<void> {
     if (this.context.global.json) this.#text += '{"entries":[';
-    else if (this.options.csv === true && this.options.long === true) this.#text += formatCsv([this.#titles()]);
   }
 
   async end(): Promise<void> {
@@ -107,7 +106,7 @@ class Lister {
     if (detailed) await this.#entry(start, detailed && !recursive ? '.' : path);
     const prune = recursive ? () => false : () => true;
     for await (const { location, relative } of walkTree(vfs, start, { sorted: true, prune })) {
-      const shown = recursive && detailed ? `${path === '/' ? '' : path}/${relative}` : relative;
+      const shown = recursive ? `${detailed && path !== '/' ? path : ''}/${relative}` : relative;
       await this.#entry(location, shown);
     }
   }
@@ -163,22 +162,26 @@ class Lister {
     return hash.digest('hex');
   }
 
-  #titles(): string[] {
+  #titles(withLinks: boolean): string[] {
     const { uids, times: withTimes, checksum } = this.options;
     return [
       'type',
       'mode',
-      ...(uids === true ? ['uid', 'gid'] : []),
       'size',
+      ...(uids === true ? ['uid', 'gid'] : []),
       ...(withTimes === true ? ['atime', 'mtime', 'ctime'] : []),
       ...(checksum === undefined ? [] : ['checksum']),
       'path',
-      'target',
+      ...(withLinks ? ['target'] : []),
     ];
   }
 
+  /** Cells of a CSV line, in the order of virt-ls. */
   #cells(entry: ListedEntry): string[] {
-    return this.#titles().map((title) => String(entry[title as keyof ListedEntry] ?? ''));
+    return this.#titles(entry.target !== undefined).map((title) => {
+      const value = String(entry[title as keyof ListedEntry] ?? '');
+      return /^[amc]time$/.test(title) ? plainTime(value) : value;
+    });
   }
 
   /** `- 0644        123 /etc/hostname`, as virt-ls. */
@@ -188,9 +191,9 @@ class Lister {
     const parts = [
       entry.type,
       entry.mode,
-      ...(uids === true ? [String(entry.uid).padStart(5), String(entry.gid).padStart(5)] : []),
       size.padStart(10),
-      ...(withTimes === true ? [entry.atime, entry.mtime, entry.ctime] : []),
+      ...(uids === true ? [String(entry.uid).padStart(4), String(entry.gid).padStart(4)] : []),
+      ...(withTimes === true ? [entry.atime, entry.mtime, entry.ctime].map(plainTime) : []),
       ...(checksum === undefined ? [] : [(entry.checksum ?? '').padEnd(CHECKSUM_WIDTH[checksum] ?? 0)]),
       entry.path,
     ];
@@ -215,6 +218,11 @@ const CHECKSUM_WIDTH: Readonly<Record<string, number>> = {
 
 function times(stat: FsStat): Pick<ListedEntry, 'atime' | 'mtime' | 'ctime'> {
   return { atime: isoTime(stat.atime), mtime: isoTime(stat.mtime), ctime: isoTime(stat.ctime) };
+}
+
+/** `2026-11-23 00:59:04` of an ISO time. */
+function plainTime(iso: string): string {
+  return iso.replace('T', ' ').replace(/\..*$/, '');
 }
 
 /** `2026-11-23T00:59:04.780000546Z`; seconds since the epoch where a date cannot say it. */
