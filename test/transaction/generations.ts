@@ -5,7 +5,7 @@ import type { HostFiles } from '@vmcraft/core';
 export const NAMES = ['a.img', 'b.img'] as const;
 const BLOCK = 4096;
 /** Blocks that are rewritten in each generation, apart from each other. */
-const BLOCKS = 96;
+const BLOCKS = 64;
 const STRIDE = 3;
 
 /** Size of an image at a generation, bytes: it grows and shrinks. */

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { link, readFile, readlink, rename, rm, writeFile } from 'node:fs/promises';
+import { link, readdir, readFile, readlink, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { sideName } from '../block/index.js';
@@ -11,6 +11,8 @@ import { hostError } from './node-host-error.js';
 const UNLOCKABLE = new Set(['EACCES', 'EPERM', 'EROFS', 'ENOTSUP']);
 /** A lock file is longer than this only if it is not one of ours, bytes. */
 const MAX_LOCK_FILE = 4096;
+/** A draft that is older was left by a process that is gone, milliseconds; a living one has it for a moment. */
+const DRAFT_AGE = 60_000;
 
 /** Who holds a lock: enough to tell whether that process still lives. */
 interface Owner {
@@ -59,7 +61,10 @@ export class NodeImageLock implements ImageLock {
     try {
       // A few rounds: a stale lock may be taken over by somebody else at the same moment.
       for (let round = 0; round < 5; round++) {
-        if (await create(file, text)) return new NodeImageLock(path, file, text);
+        if (await create(file, text)) {
+          await removeDrafts(file);
+          return new NodeImageLock(path, file, text);
+        }
         const held = await readFile(file, 'utf8').catch(() => undefined);
         if (held !== undefined) await removeStale(path, file, held, options.ignoreLocks === true);
       }
@@ -94,6 +99,16 @@ async function create(file: string, text: string): Promise<boolean> {
     return false;
   } finally {
     await rm(draft, { force: true });
+  }
+}
+
+/** Remove drafts of processes that were killed while making one. */
+async function removeDrafts(file: string): Promise<void> {
+  const names = await readdir(dirname(file)).catch(() => []);
+  for (const name of names.filter((other) => other.startsWith(`${basename(file)}.`))) {
+    const draft = join(dirname(file), name);
+    const made = await stat(draft).catch(() => undefined);
+    if (made !== undefined && Date.now() - made.mtimeMs > DRAFT_AGE) await rm(draft, { force: true }).catch(() => {});
   }
 }
 
