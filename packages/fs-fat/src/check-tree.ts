@@ -126,9 +126,9 @@ export class TreeCheck {
     const length = await node.chain.length();
     const sized = !node.isDirectory || this.#store.format.sizedDirectories;
     const needed = Math.ceil(node.fields.size / clusterSize);
-    if (sized && length !== needed) {
-      this.#findings.error(`${path}: its size of ${node.fields.size} bytes needs ${needed} clusters, it has ${length}`);
-    }
+    const size = `its ${node.fields.size} bytes need ${needed} clusters`;
+    if (sized && length > needed) this.#findings.error(`${path}: ${size}, it has more clusters: ${length}`);
+    if (sized && length < needed) this.#findings.error(`${path}: ${size}, it has only ${length}`);
     if (node.isDirectory && length === 0) this.#findings.error(`${path}: a directory without clusters`);
     return node.isDirectory && own && length > 0;
   }
