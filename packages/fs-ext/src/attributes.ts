@@ -12,6 +12,9 @@ import { parseXattrName, type XattrKey } from './xattr-name.js';
 import { allXattrs, xattrValue } from './xattr-read.js';
 import { XattrEditor } from './xattr-write.js';
 
+const S_ISUID = 0o4000;
+const S_ISGID = 0o2000;
+const S_IXGRP = 0o0010;
 const PERMISSIONS = 0o7777;
 const ACL_ACCESS: XattrKey = { index: XATTR_INDEX.POSIX_ACL_ACCESS, name: new Uint8Array(0) };
 const CAPABILITY: XattrKey = {
@@ -25,6 +28,10 @@ export async function setAttributes(change: Change, ino: number, attributes: Set
   const inode = await change.volume.inodes.modify(ino);
   if (attributes.uid !== undefined) inode.uid = attributes.uid;
   if (attributes.gid !== undefined) inode.gid = attributes.gid;
+  if ((attributes.uid !== undefined || attributes.gid !== undefined) && !inode.isDirectory) {
+    await dropCapability(change, inode);
+    inode.mode = withoutPrivileges(inode.mode);
+  }
   if (attributes.mode !== undefined) {
     inode.mode = (inode.mode & S_IFMT) | (attributes.mode & PERMISSIONS);
     await followMode(change, inode);
@@ -35,7 +42,13 @@ export async function setAttributes(change: Change, ino: number, attributes: Set
   if (attributes.btime !== undefined) inode.crtime = attributes.btime;
 }
 
-/** Changed contents void file capabilities. */
+/** A new owner loses set-user-ID, and set-group-ID where it means that; `mode` given as well has the last word. */
+function withoutPrivileges(mode: number): number {
+  const noUser = mode & ~S_ISUID;
+  return (noUser & S_IXGRP) !== 0 ? noUser & ~S_ISGID : noUser;
+}
+
+/** Changed contents or owners void file capabilities. */
 export async function dropCapability(change: Change, inode: Inode): Promise<void> {
   if ((inode.mode & S_IFMT) !== S_IFREG) return;
   const all = await allXattrs(change.volume, inode);
