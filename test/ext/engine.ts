@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { encodeFileName } from '@vmcraft/core/binary';
 import {
   type FileSystem,
   type FsNode,
@@ -42,7 +43,7 @@ export class Engine {
   async #walk(path: GuestPath): Promise<FsNode> {
     let at = this.fs.root;
     for (const part of path === '' ? [] : path.split('/')) {
-      if (new TextEncoder().encode(part).length > 255) {
+      if (encodeFileName(part).length > 255) {
         if (((await this.fs.stat(at)).mode & S_IFMT) !== S_IFDIR) fail('ENOTDIR', path);
         fail('ENAMETOOLONG', path);
       }
@@ -51,9 +52,29 @@ export class Engine {
     return at;
   }
 
+  /** The folder of a path, which must be one, and the name in it: what the VFS looks at before the file system is asked. */
   async #parent(path: GuestPath): Promise<[FsNode, string]> {
     const cut = path.lastIndexOf('/');
-    return [await this.#walk(path.slice(0, Math.max(0, cut))), path.slice(cut + 1)];
+    const folder = await this.#walk(path.slice(0, Math.max(0, cut)));
+    if (((await this.fs.stat(folder)).mode & S_IFMT) !== S_IFDIR) fail('ENOTDIR', path);
+    const name = path.slice(cut + 1);
+    if (encodeFileName(name).length > 255) fail('ENAMETOOLONG', path);
+    return [folder, name];
+  }
+
+  async #rename(from: GuestPath, to: GuestPath): Promise<void> {
+    const [fromDir, fromName] = await this.#parent(from);
+    const [toDir, toName] = await this.#parent(to);
+    if ((await this.fs.lookup(fromDir, fromName)) === undefined) fail('ENOENT', from);
+    if (from.startsWith(`${to}/`)) fail('ENOTEMPTY', to);
+    await this.fs.rename(fromDir, fromName, toDir, toName);
+  }
+
+  async #link(from: GuestPath, to: GuestPath): Promise<void> {
+    const node = await this.#walk(from);
+    const [dir, name] = await this.#parent(to);
+    if ((await this.fs.lookup(dir, name)) !== undefined) fail('EEXIST', to);
+    await this.fs.link(node, dir, name);
   }
 
   /** Apply one operation; gives `OK` or an errno name. Anything but an FsError is thrown on. */
@@ -100,9 +121,9 @@ export class Engine {
       case 'rmdir':
         return fs.rmdir(...(await this.#parent(o.path)));
       case 'rename':
-        return fs.rename(...(await this.#parent(o.path)), ...(await this.#parent(o.to)));
+        return this.#rename(o.path, o.to);
       case 'link':
-        return fs.link(await this.#walk(o.path), ...(await this.#parent(o.to)));
+        return this.#link(o.path, o.to);
       default:
         return this.#runAttributes(o);
     }

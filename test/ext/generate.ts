@@ -155,7 +155,7 @@ function freshPath(model: Model, pick: number, name: number, chance: number): Gu
   const leaf = chance === 99 ? TOO_LONG : NAMES[name % NAMES.length]!;
   if (chance === 98)
     return join(
-      choose(model, pick, () => true),
+      choose(model, pick, (n) => n.kind !== 'symlink'),
       leaf,
     );
   if (chance === 97) return join('missing', leaf);

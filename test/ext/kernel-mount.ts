@@ -35,11 +35,11 @@ export class KernelMount {
     return new KernelMount(folder);
   }
 
-  /** Whether this kernel mounts `image` at all. */
+  /** Whether this kernel mounts `image` for writing at all. */
   static accepts(image: string): boolean {
     const folder = mkdtempSync(join(tmpdir(), 'vmcraft-mount-'));
     try {
-      execFileSync('mount', ['-t', 'ext4', '-o', 'loop,ro', image, folder], { stdio: 'pipe' });
+      execFileSync('mount', ['-t', 'ext4', '-o', 'loop', image, folder], { stdio: 'pipe' });
       execFileSync('umount', [folder]);
       return true;
     } catch {

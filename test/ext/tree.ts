@@ -33,5 +33,5 @@ export function describeDifferences(
   for (const path of new Set([...a.keys(), ...b.keys()])) {
     if (a.get(path) !== b.get(path)) out.push(`ours   ${a.get(path)}\ntheirs ${b.get(path)}`);
   }
-  return out.slice(0, limit);
+  return out.slice(0, limit).map((line) => line.slice(0, 1500));
 }

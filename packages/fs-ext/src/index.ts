@@ -12,6 +12,8 @@
  *
  * @packageDocumentation
  */
+export { checkExt } from './check.js';
 export { extDriver } from './driver.js';
 export { ExtFileSystem } from './file-system.js';
+export { formatExt } from './format.js';
 export { plugin } from './plugin.js';

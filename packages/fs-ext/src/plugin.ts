@@ -8,13 +8,13 @@ export const plugin = definePlugin({
     {
       kind: 'filesystem',
       name: 'ext',
-      summary: 'ext2, ext3 and ext4, read and write, in-process',
+      summary: 'ext2, ext3 and ext4, read, write, format, check, in-process',
       rank: 100,
       capabilities: {
         supports: {
-          ext2: ['read', 'write', 'xattr'],
-          ext3: ['read', 'write', 'xattr'],
-          ext4: ['read', 'write', 'xattr'],
+          ext2: ['read', 'write', 'format', 'check', 'xattr'],
+          ext3: ['read', 'write', 'format', 'check', 'xattr'],
+          ext4: ['read', 'write', 'format', 'check', 'xattr'],
         },
       },
       load: async () => (await import('./driver.js')).extDriver(),

@@ -43,12 +43,20 @@ export class XattrEditor {
     const placed = await this.#place(without, { ...key, value, valueInode: 0, size: value.length, hash: 0 });
     this.#storeBody(placed.body);
     await this.#storeBlock(block, placed.block);
+    if (lists(placed).some((x) => hasKey(x, key) && x.valueInode !== 0)) this.#charge(value.length);
     await this.#releaseOld(old, block);
+  }
+
+  /** The inode is charged for values apart too, in whole clusters, however many inodes share one. */
+  #charge(bytes: number): void {
+    const { clusterSize } = this.change.volume.geometry;
+    this.#account(Math.sign(bytes) * Math.ceil(Math.abs(bytes) / clusterSize));
   }
 
   /** The value's inode loses a reference, unless the attribute lives on in a block that others share. */
   async #releaseOld(old: StoredXattr | undefined, block: XattrBlock | undefined): Promise<void> {
     if (old === undefined || old.valueInode === 0) return;
+    this.#charge(-old.size);
     if (block !== undefined && block.refcount > 1 && block.list.includes(old)) return;
     await releaseValueInode(this.change, old.valueInode);
   }
@@ -205,6 +213,10 @@ export class XattrEditor {
 interface Lists {
   readonly body: readonly StoredXattr[];
   readonly block: readonly StoredXattr[];
+}
+
+function lists({ body, block }: Lists): StoredXattr[] {
+  return [...body, ...block];
 }
 
 function withHash(x: StoredXattr): StoredXattr {
