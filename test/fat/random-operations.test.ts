@@ -9,7 +9,7 @@ import { requireTools } from '@vmcraft/testkit';
 import { execaSync } from 'execa';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { saveImage } from '../../packages/fs-fat/test/support.js';
+import { saveImage } from './save-image.js';
 import { applyTo, operations, readTree, TreeModel } from './tree-model.js';
 
 const MIB = 1024 * 1024;

@@ -30,16 +30,16 @@ export interface FatVolume {
   readonly fixedRoot: FixedRoot | undefined;
 }
 
-/** The dirty marks and the FSInfo sector. */
+/** The dirty marks and the FSInfo sector; written through the cache, which may hold the sector that entry 1 of the table lies in. */
 export class FatMarks implements VolumeMarks {
-  readonly #device: BlockDevice;
+  readonly #cache: MetadataCache;
   readonly #geometry: FatGeometry;
   readonly #tables: readonly number[];
   /** The volume was dirty before we came; only a check may call it clean. */
   readonly wasDirty: boolean;
 
-  constructor(device: BlockDevice, geometry: FatGeometry, tables: readonly number[], wasDirty: boolean) {
-    this.#device = device;
+  constructor(cache: MetadataCache, geometry: FatGeometry, tables: readonly number[], wasDirty: boolean) {
+    this.#cache = cache;
     this.#geometry = geometry;
     this.#tables = tables;
     this.wasDirty = wasDirty;
@@ -57,19 +57,19 @@ export class FatMarks implements VolumeMarks {
   async #mark(dirty: boolean): Promise<void> {
     const { kind } = this.#geometry;
     const at = (kind === 'fat32' ? ExtendedBpb32 : ExtendedBpb16).offsetOf('state');
-    const state = (await this.#device.read(at, 1))[0]!;
-    await this.#device.write(at, Uint8Array.of(dirty ? state | STATE_DIRTY : state & ~STATE_DIRTY));
+    const state = (await this.#cache.device.read(at, 1))[0]!;
+    await this.#cache.writeThrough(at, Uint8Array.of(dirty ? state | STATE_DIRTY : state & ~STATE_DIRTY));
     if (kind === 'fat12') return;
     const size = kind === 'fat16' ? 2 : 4;
     for (const table of this.#tables) {
-      const entry = (await this.#device.read(table + size, size)).slice();
+      const entry = (await this.#cache.device.read(table + size, size)).slice();
       const view = viewOf(entry);
       const bits = CLEAN_BITS[kind];
       const value = kind === 'fat16' ? view.getUint16(0, true) : view.getUint32(0, true);
       const next = (dirty ? value & ~bits : value | bits) >>> 0;
       if (kind === 'fat16') view.setUint16(0, next, true);
       else view.setUint32(0, next, true);
-      await this.#device.write(table + size, entry);
+      await this.#cache.writeThrough(table + size, entry);
     }
   }
 
@@ -77,10 +77,10 @@ export class FatMarks implements VolumeMarks {
     const { fsInfoSector, sectorSize } = this.#geometry;
     if (fsInfoSector === 0) return;
     const at = fsInfoSector * sectorSize;
-    const sector = (await this.#device.read(at, FsInfo.size)).slice();
+    const sector = (await this.#cache.device.read(at, FsInfo.size)).slice();
     if (!isFsInfo(sector)) return;
     FsInfo.encodeInto({ freeCount: await volume.countFree(), nextFree: volume.space.cursor }, sector);
-    await this.#device.write(at, sector);
+    await this.#cache.writeThrough(at, sector);
   }
 }
 
@@ -143,7 +143,7 @@ export async function openFatVolume(
     });
   }
   const source = { load: (first: number, count: number) => table.usage(first, count), record: async () => {} };
-  const marks = new FatMarks(device, geometry, all, await isDirty(boot, kind, table));
+  const marks = new FatMarks(cache, geometry, all, await isDirty(boot, kind, table));
   if (marks.wasDirty) options.warn?.({ source: 'fs-fat', message: 'the volume was not cleanly unmounted' });
   const hint = await nextFree(device, geometry);
   const volume = new Volume({

@@ -45,11 +45,6 @@ export async function saveImage(device: MemoryDevice, path: string): Promise<str
   return path;
 }
 
-/** A host file as a device. */
-export function loadFile(path: string, writable = true): MemoryDevice {
-  return MemoryDevice.from(readFileSync(path), { writable });
-}
-
 /** Open for writing. */
 export async function openWritable(device: MemoryDevice, mountOptions: string[] = []): Promise<WritableFileSystem> {
   return (await fatDriver.open(device, { readonly: false, mountOptions })) as WritableFileSystem;
