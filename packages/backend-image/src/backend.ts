@@ -55,10 +55,7 @@ async function openDrive(drive: DriveSpec, context: BackendContext): Promise<Blo
   }
   const { path, format, snapshot } = drive;
   const writable = !drive.readonly && snapshot === undefined;
-  const image = await openImage(
-    { path, format, writable, snapshot, ignoreLocks: drive.force, punchDiscards: drive.discard !== 'disable' },
-    context,
-  );
+  const image = await openImage({ path, format, writable, snapshot, ignoreLocks: drive.force }, context);
   return new ImageSession(image, deviceFor(image, writable, drive.blockSize));
 }
 

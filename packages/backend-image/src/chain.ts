@@ -23,8 +23,8 @@ export interface ImageRequest {
   /** Internal snapshot, by id or name. */
   readonly snapshot?: string | undefined;
   readonly ignoreLocks?: boolean | undefined;
-  /** Give space of discarded ranges back to the host. */
-  readonly punchDiscards?: boolean | undefined;
+  /** Leave the image behind closed and take it for empty: for an image in the making only. */
+  readonly ignoreBacking?: boolean | undefined;
 }
 
 /** What opening needs from its surroundings. */

@@ -19,6 +19,9 @@ import type { WritableImage } from './writable-image.js';
 export class ImageDevice implements BlockDevice, SparseMap {
   readonly writable: boolean = false;
   readonly sectorSize: 512 | 4096;
+  /** Role `HostPath`: set when the host file alone holds what reads return. */
+  readonly hostPath?: string;
+  readonly hostOffset?: number;
   readonly #image: DiskImage;
   #closed = false;
 
@@ -26,6 +29,10 @@ export class ImageDevice implements BlockDevice, SparseMap {
   constructor(image: DiskImage, sectorSize?: 512 | 4096) {
     this.#image = image;
     this.sectorSize = sectorSize ?? image.sectorSize;
+    if (image.plainPath !== undefined) {
+      this.hostPath = image.plainPath;
+      this.hostOffset = 0;
+    }
   }
 
   get size(): number {

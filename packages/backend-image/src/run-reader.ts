@@ -45,7 +45,10 @@ export async function readInto(
       const part = target.subarray(at, at + run.length);
       if (run.kind === 'packed') {
         if (packed.length >= UNPACK_CONCURRENCY) await packed.shift();
-        packed.push(unpackInto(run, part));
+        const unpacking = unpackInto(run, part);
+        // It may fail while something else is awaited; whoever awaits it later sees the error.
+        unpacking.catch(() => {});
+        packed.push(unpacking);
       } else if (run.kind === 'stored') {
         part.set(await readStored(run, part.length, options));
       } else if (run.kind === 'absent' && image.backing !== undefined) {

@@ -46,6 +46,8 @@ export interface DiskImage {
   /** Bytes. */
   readonly size: number;
   readonly sectorSize: 512 | 4096;
+  /** Host path, when the guest disk is that file byte for byte and a host tool may use it. */
+  readonly plainPath?: string;
   /** The image behind this one, from which absent runs are read; it may be shorter. */
   readonly backing?: DiskImage;
   /**

@@ -24,8 +24,8 @@ const FIRST_CLUSTERS = 3;
  */
 export async function createQcow2(spec: CreateSpec, context: BackendContext): Promise<void> {
   const options = parseCreateOptions(spec.options ?? {});
-  if (spec.backingFile !== undefined && options.preallocate && !options.extendedL2) {
-    throw new UsageError('preallocation and a backing file need extended_l2=on', { argument: 'preallocation' });
+  if (spec.backingFile !== undefined && options.preallocate) {
+    throw new UsageError('preallocated clusters would hide the backing file', { argument: 'preallocation' });
   }
   if (spec.backingFile !== undefined && encodeUtf8(spec.backingFile).length > L.MAX_BACKING_NAME) {
     throw new UsageError('the backing file name is too long', { argument: 'backingFile' });
@@ -37,8 +37,9 @@ export async function createQcow2(spec: CreateSpec, context: BackendContext): Pr
   } finally {
     await file.close();
   }
-  // Only the class that changes sizes knows how tables grow. The backing file need not be there yet.
-  const image = (await openImage({ path: spec.path, format: 'qcow2', writable: true }, context)) as Qcow2Writer;
+  // Only the class that changes sizes knows how tables grow. The backing file plays no part, and need not be there yet.
+  const request = { path: spec.path, format: 'qcow2', writable: true, ignoreBacking: true };
+  const image = (await openImage(request, context)) as Qcow2Writer;
   try {
     await image.resize(spec.size);
     if (options.preallocate) await image.preallocate();

@@ -80,8 +80,7 @@ export async function openQcow2Parts(file: HostFile, chain: OpenedChain): Promis
   const cache = new MetadataCache(file, pageSize, budget);
   const data = geometry.dataFile ? await openDataFile(header, chain) : file;
   try {
-    const backing =
-      header.backingFile === undefined ? undefined : await chain.openBacking(header.backingFile, header.backingFormat);
+    const backing = await openBacking(header, chain);
     const l1 =
       snapshot === undefined
         ? { offset: header.l1Offset, entries: header.l1Size }
@@ -97,6 +96,11 @@ export async function openQcow2Parts(file: HostFile, chain: OpenedChain): Promis
     if (data !== file) await data.close();
     throw error;
   }
+}
+
+async function openBacking(header: Header, chain: OpenedChain): Promise<DiskImage | undefined> {
+  if (header.backingFile === undefined || chain.request.ignoreBacking === true) return undefined;
+  return chain.openBacking(header.backingFile, header.backingFormat);
 }
 
 function warnOfState(header: Header, chain: OpenedChain): void {

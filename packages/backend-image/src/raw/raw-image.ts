@@ -9,12 +9,14 @@ export const RAW_SECTOR = 512;
 export class RawImage implements WritableImage {
   readonly info: ImageInfo;
   readonly sectorSize = RAW_SECTOR;
+  readonly plainPath?: string;
   #size: number;
   readonly #file: HostFile;
 
   constructor(file: HostFile) {
     this.#file = file;
     this.#size = alignUp(file.size, RAW_SECTOR);
+    if (file.direct === true) this.plainPath = file.path;
     this.info = { format: 'raw', virtualSize: this.#size, details: {} };
   }
 
