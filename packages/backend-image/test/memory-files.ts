@@ -22,6 +22,11 @@ export class MemoryFiles implements HostFiles {
     this.#files.set(basename(path), { bytes, ino: BigInt(this.#files.size + 1) });
   }
 
+  /** The bytes of a file now. */
+  get(path: string): Uint8Array {
+    return this.#files.get(basename(path))?.bytes ?? new Uint8Array(0);
+  }
+
   async open(path: string, options: HostFileOptions): Promise<HostFile> {
     const entry = this.#files.get(basename(path));
     if (entry === undefined) throw new HostError({ path, operation: 'open', errno: 'ENOENT', reason: 'no such file' });

@@ -1,10 +1,18 @@
 import { copyFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { imageBackend } from '@vmcraft/backend-image';
 import { type BlockDevice, isDiscardable } from '@vmcraft/core';
 import { requireTools } from '@vmcraft/testkit';
 import { describe, expect, it } from 'vitest';
-import { imageBackend } from '../src/index.js';
-import { context, openDrive, patchwork, randomSource, sparseSha256, temporaryFolder, tool } from './oracle.js';
+import {
+  context,
+  openDrive,
+  patchwork,
+  randomSource,
+  sparseSha256,
+  temporaryFolder,
+  tool,
+} from '../../packages/backend-image/test/oracle.js';
 
 const MiB = 1 << 20;
 
