@@ -1,0 +1,114 @@
+import { spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { requireTools } from '@vmcraft/testkit';
+import { build } from 'esbuild';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { CORPUS_NEEDS, makeCorpus, type Sample } from './corpus.js';
+
+const here = dirname(fileURLToPath(import.meta.url));
+const MINUTE = 60_000;
+/** One mutation may take this long; on a loaded machine the wall clock is not the program's fault, so the watchdog waits longer. */
+const LIMIT_MS = 2000;
+const WATCHDOG_MS = 20_000;
+const LIMIT_RSS = 256 * 1024 * 1024;
+/** Mutations in all; kept seeds make each run the same. `VMCRAFT_FUZZ` asks for more. */
+const TOTAL = Number(process.env.VMCRAFT_FUZZ ?? 21_000);
+const FIRST_SEED = Number(process.env.VMCRAFT_FUZZ_SEED ?? 1);
+
+interface Outcome {
+  readonly ok: number;
+  readonly refused: number;
+  readonly slowest: number;
+  readonly slowestSeed: number;
+  readonly peak: number;
+  readonly problem?: string;
+}
+
+function runWorker(script: string, sample: Sample, count: number): Promise<Outcome> {
+  const args = [
+    '--max-old-space-size=192',
+    script,
+    sample.path,
+    sample.kind,
+    sample.format,
+    String(FIRST_SEED),
+    String(count),
+  ];
+  const worker = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  return new Promise((resolve) => {
+    const none = { ok: 0, refused: 0, slowest: 0, slowestSeed: 0, peak: 0 };
+    let seed = '?';
+    let outcome: Outcome | undefined;
+    const bite = (): void => {
+      outcome = { ...none, problem: `${sample.name}: seed ${seed} hangs` };
+      worker.kill('SIGKILL');
+    };
+    let watchdog = setTimeout(bite, WATCHDOG_MS);
+    createInterface({ input: worker.stdout }).on('line', (line) => {
+      clearTimeout(watchdog);
+      watchdog = setTimeout(bite, WATCHDOG_MS);
+      if (line.startsWith('DONE ')) outcome = JSON.parse(line.slice(5));
+      else if (line.startsWith('FAILED ')) outcome = { ...none, problem: `${sample.name}: ${line}` };
+      else seed = line;
+    });
+    worker.once('close', (status) => {
+      clearTimeout(watchdog);
+      resolve(
+        outcome ?? { ...none, problem: `${sample.name}: the process died at seed ${seed} with status ${status}` },
+      );
+    });
+  });
+}
+
+describe.runIf(requireTools(...CORPUS_NEEDS))('damaged images', () => {
+  let folder: string;
+  let samples: readonly Sample[];
+  let script: string;
+
+  beforeAll(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'vmcraft-fuzz-'));
+    samples = makeCorpus(folder);
+    script = join(folder, 'worker.mjs');
+    await build({
+      entryPoints: [join(here, 'worker.ts')],
+      outfile: script,
+      bundle: true,
+      platform: 'node',
+      format: 'esm',
+      conditions: ['@vmcraft/source'],
+      banner: { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" },
+      logLevel: 'error',
+    });
+  }, 5 * MINUTE);
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+  it(
+    `${TOTAL} mutations give a value or a typed error, within time and memory`,
+    async () => {
+      const each = Math.ceil(TOTAL / samples.length);
+      const queue = [...samples];
+      const outcomes = new Map<string, Outcome>();
+      const lane = async (): Promise<void> => {
+        for (let sample = queue.shift(); sample !== undefined; sample = queue.shift()) {
+          outcomes.set(sample.name, await runWorker(script, sample, each));
+        }
+      };
+      await Promise.all([lane(), lane()]);
+      expect([...outcomes.values()].flatMap((o) => o.problem ?? [])).toEqual([]);
+      if (process.env.VMCRAFT_FUZZ_VERBOSE !== undefined) console.table(Object.fromEntries(outcomes));
+    for (const [name, o] of outcomes) {
+        expect(o.ok + o.refused, name).toBe(each);
+        // Both must occur: a sample that is always refused tests nothing behind its first check.
+        expect(o.ok, `${name} opened`).toBeGreaterThan(0);
+        expect(o.refused, `${name} refused`).toBeGreaterThan(0);
+        expect(o.slowest, `${name} seed ${o.slowestSeed}, milliseconds`).toBeLessThan(LIMIT_MS);
+        expect(o.peak, `${name}, bytes of memory`).toBeLessThan(LIMIT_RSS);
+      }
+    },
+    40 * MINUTE,
+  );
+});
