@@ -139,7 +139,7 @@ export class GuestFS implements AsyncDisposable {
   }
 
   /** Call an action by any of its names. @throws UsageError when there is none */
-  call(name: string, ...args: readonly unknown[]): Promise<unknown> {
+  async call(name: string, ...args: readonly unknown[]): Promise<unknown> {
     return callAction(this.session, this.actions.get(name), args);
   }
 

@@ -147,7 +147,8 @@ function nameError(action: AnyAction, args: readonly unknown[], error: unknown):
   const subject = subjectOf(action, args);
   if (error instanceof FsError) return nameFsError(action, subject, error);
   if (error.message.startsWith(`${action.name}: `)) return error;
-  const place = subject === undefined || error.message.includes(subject) ? '' : `${subject}: `;
+  const isNamed = subject === undefined || error instanceof UsageError || error.message.includes(subject);
+  const place = isNamed ? '' : `${subject}: `;
   error.message = `${action.name}: ${place}${error.message}`;
   return error;
 }

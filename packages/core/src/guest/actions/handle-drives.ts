@@ -17,10 +17,9 @@ async function add(g: Session, name: string, options: AddDriveOptions): Promise<
   g.addDrive({ spec });
 }
 
-const libvirtOptions = {
-  readonly: Bool,
-  iface: PlainString,
-  live: Bool,
+/** Options of both functions that ask libvirt, in the order of guestfs. */
+const beforeDisks = { readonly: Bool, iface: PlainString, live: Bool } as const;
+const afterDisks = {
   readonlydisk: PlainString,
   cachemode: PlainString,
   discard: PlainString,
@@ -120,7 +119,7 @@ export const handleDriveActions = [
     aliases: ['domain'],
     anytime: true,
     args: [arg('dom', PlainString)],
-    options: { libvirturi: PlainString, allowuuid: Bool, ...libvirtOptions },
+    options: { libvirturi: PlainString, ...beforeDisks, allowuuid: Bool, ...afterDisks },
     returns: 'RInt',
     doc: 'Add the disks of a libvirt domain. Not available: add them by their paths.',
     run: () => {
@@ -132,7 +131,7 @@ export const handleDriveActions = [
     theme: 'handle-appliance',
     anytime: true,
     args: [arg('dom', PlainString)],
-    options: libvirtOptions,
+    options: { ...beforeDisks, ...afterDisks },
     returns: 'RInt',
     doc: 'Add the disks of a libvirt domain. Not available: add them by their paths.',
     run: () => {
