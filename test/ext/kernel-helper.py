@@ -119,11 +119,11 @@ def digest(path, size):
         while at < size:
             try:
                 at = os.lseek(fd, at, os.SEEK_DATA)
+                end = os.lseek(fd, at, os.SEEK_HOLE)
             except OSError as error:
                 if error.errno == errno.ENXIO:
                     break
                 raise
-            end = os.lseek(fd, at, os.SEEK_HOLE)
             at -= at % CHUNK
             while at < end:
                 data = os.pread(fd, min(1 << 20, end - at + (-(end - at) % CHUNK)), at)

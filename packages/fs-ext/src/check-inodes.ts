@@ -6,7 +6,8 @@ import { type MapFacts, type MapWalk, walkExtents, walkIndirect } from './check-
 import type { BlockUsage } from './check-usage.js';
 import { groupOfBlock } from './geometry.js';
 import type { Inode } from './inode.js';
-import { BG_INODE_UNINIT, FL, I_BLOCK_SIZE, INO_BAD_BLOCKS, INO_RESIZE, INO_ROOT } from './layout.js';
+import { BG_INODE_UNINIT, FL, INO_BAD_BLOCKS, INO_RESIZE, INO_ROOT } from './layout.js';
+import { isFastSymlink } from './symlink.js';
 import type { Volume } from './volume.js';
 import type { StoredXattr } from './xattr-codec.js';
 import { hasKey, INLINE_DATA_KEY, inodeXattrs } from './xattr-inode.js';
@@ -127,18 +128,12 @@ export class InodePass {
 
   #isLongLink(inode: Inode): boolean {
     if (!inode.isSymlink) return false;
-    if (inode.has(FL.ENCRYPT) && inode.size >= I_BLOCK_SIZE) return true;
-    const { block } = inode;
-    if (inode.size < I_BLOCK_SIZE && !inode.has(FL.EXTENTS)) {
-      const end = block.indexOf(0);
-      const attribute = inode.attributeBlock === 0 ? 0 : this.volume.geometry.clusterSize / 512;
-      if (inode.blocks - attribute === 0) {
-        if (end !== inode.size || inode.size === 0)
-          this.findings.error(`symbolic link ${inode.ino} has a size of ${inode.size}`);
-        return false;
-      }
+    if (!isFastSymlink(this.volume, inode)) return true;
+    const end = inode.block.indexOf(0);
+    if (!inode.has(FL.ENCRYPT) && (end !== inode.size || inode.size === 0)) {
+      this.findings.error(`symbolic link ${inode.ino} has a size of ${inode.size}`);
     }
-    return true;
+    return false;
   }
 
   /** Reserved descriptor blocks belong to it and were counted as the groups' own already. */

@@ -16,6 +16,7 @@ import type {
   SetAttributes,
   SparseFs,
   TrimFs,
+  TunableFs,
   WritableFs,
   XattrFs,
 } from '@vmcraft/core/contracts';
@@ -29,6 +30,7 @@ import { INO_ROOT } from './layout.js';
 import { fileExtents } from './sparse-read.js';
 import { statfsOf } from './statfs.js';
 import { readSymlink } from './symlink.js';
+import { describeSuperblock } from './tune-describe.js';
 import type { Volume } from './volume.js';
 import type { Writer } from './writer.js';
 import { getXattr, listXattrs } from './xattr.js';
@@ -48,7 +50,9 @@ export interface ExtFileSystemParts {
 }
 
 /** An opened ext2, ext3 or ext4 file system. */
-export class ExtFileSystem implements FileSystem, WritableFs, XattrFs, SparseFs, TrimFs, LabelFs, InodeFlagsFs {
+export class ExtFileSystem
+  implements FileSystem, WritableFs, XattrFs, SparseFs, TrimFs, LabelFs, InodeFlagsFs, TunableFs
+{
   readonly device: BlockDevice;
   readonly readonly: boolean;
   readonly caseInsensitive = false;
@@ -64,7 +68,7 @@ export class ExtFileSystem implements FileSystem, WritableFs, XattrFs, SparseFs,
     this.#writer = parts.writer;
     this.#obstacle = parts.obstacle;
     this.readonly = parts.writer === undefined;
-    const always: FsAbility[] = ['xattr', 'sparse', 'trim', 'flags'];
+    const always: FsAbility[] = ['xattr', 'sparse', 'trim', 'flags', 'tune'];
     this.abilities = new Set(this.readonly ? always : [...always, 'write', 'label']);
   }
 
@@ -197,6 +201,14 @@ export class ExtFileSystem implements FileSystem, WritableFs, XattrFs, SparseFs,
   }
   async setUuid(uuid: string): Promise<void> {
     await this.#writable('setUuid').setUuid(uuid);
+  }
+
+  async describe(): Promise<ReadonlyMap<string, string>> {
+    await this.#writer?.busy;
+    return describeSuperblock(this.#volume.superblock);
+  }
+  async tune(settings: Readonly<Record<string, string | number | boolean>>): Promise<void> {
+    await this.#writable('tune').tune(settings);
   }
 
   async getFlags(node: FsNode): Promise<number> {

@@ -40,7 +40,7 @@ export async function writeUuid(change: Change, text: string): Promise<void> {
 }
 
 /** Write the changed superblock over its backups too. */
-async function updateBackups(change: Change): Promise<void> {
+export async function updateBackups(change: Change): Promise<void> {
   const { geometry, superblock, store } = change.volume;
   for (let group = 1; group < geometry.groupCount; group++) {
     if (!hasSuperblock(geometry, group)) continue;

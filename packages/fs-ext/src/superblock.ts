@@ -95,8 +95,8 @@ export class Superblock {
   }
 
   get reservedBlocks(): number {
-    const hi = this.hasIncompat(INCOMPAT.BIT64) ? this.fields.reservedBlocksHi : 0;
-    return this.fields.reservedBlocksLo + hi * 0x100000000;
+    const hi = this.hasIncompat(INCOMPAT.BIT64) ? this.get('reservedBlocksHi') : 0;
+    return this.get('reservedBlocksLo') + hi * 0x100000000;
   }
 
   /** Set a time field and its upper eight bits. */

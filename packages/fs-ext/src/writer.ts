@@ -18,6 +18,7 @@ import { writeLabel, writeUuid } from './label.js';
 import { FL, STATE_VALID, SUPERBLOCK_OFFSET } from './layout.js';
 import { createNode, linkNode, removeDirectory, renameName, unlinkName } from './namespace.js';
 import { refuseIf } from './permission.js';
+import { type TuneSettings, tuneSuperblock } from './tune.js';
 import type { Volume } from './volume.js';
 import { XattrSharing } from './xattr-sharing.js';
 
@@ -246,6 +247,9 @@ export class Writer {
   }
   setUuid(uuid: string): Promise<void> {
     return this.run((change) => writeUuid(change, uuid));
+  }
+  tune(settings: TuneSettings): Promise<void> {
+    return this.run((change) => tuneSuperblock(change, settings));
   }
 }
 
