@@ -13,7 +13,7 @@ import { generationOf, NAMES, sizeAt } from './generations.js';
 const KILLS = 204;
 const WORKERS = 3;
 /** The kill comes at a random moment of this many milliseconds after a commit has begun. */
-const WINDOW = 25;
+const WINDOW = 150;
 
 let folder: string;
 let program: string;
@@ -82,8 +82,10 @@ async function worker(number: number, kills: number): Promise<{ before: number; 
     if (begun > done) counts.interrupted++;
     counts[seen[0] === (done & 0xff) ? 'before' : 'after']++;
     generation = seen[0] === (done & 0xff) ? done : done + 1;
-    const left = readdirSync(images).filter((name) => !NAMES.includes(name as (typeof NAMES)[number]));
-    expect(left, 'files left beside the images').toEqual([]);
+    // A draft of a lock lives for microseconds, and is cleared a minute after a kill that met it.
+    const known = new RegExp(`^(${NAMES.join('|')}|.*\\.vmcraft-lock\\.[-0-9a-f]+)$`);
+    const left = readdirSync(images).filter((name) => !known.test(name));
+    expect(left.join(), 'files left beside the images').toBe('');
   }
   return counts;
 }
@@ -93,6 +95,7 @@ describe('SIGKILL at random moments of commits', () => {
     const share = KILLS / WORKERS;
     const counts = await Promise.all(Array.from({ length: WORKERS }, (_, i) => worker(i, share)));
     const sum = (key: 'before' | 'after' | 'interrupted'): number => counts.reduce((total, c) => total + c[key], 0);
+    console.info(`${sum('before')} before, ${sum('after')} after, ${sum('interrupted')} during a commit`);
     expect(sum('before') + sum('after')).toBe(KILLS);
     expect(sum('interrupted'), 'kills that met a commit under way').toBeGreaterThan(KILLS / 2);
     expect(sum('before'), 'kills before the commit point').toBeGreaterThan(0);

@@ -126,6 +126,8 @@ export class NodeHostFiles implements TransactionHost {
   }
 
   async scratch(): Promise<HostFile> {
+    const unnamed = await openUnnamed(this.#scratchFolder);
+    if (unnamed !== undefined) return new NodeHostFile(unnamed, this.#scratchFolder, true, 0, false);
     const path = join(this.#scratchFolder, `vmcraft-${randomUUID()}`);
     const file = await this.open(path, { writable: true, create: 'exclusive', mode: 0o600 });
     // Without a name it is gone with the process, however that ends.
@@ -213,6 +215,20 @@ function openDescriptor(path: string, options: HostFileOptions): Promise<number>
     fs.open(path, flags, options.mode ?? 0o600, (error, fd) =>
       error === null ? done(fd) : fail(hostError(path, 'open', error)),
     );
+  });
+}
+
+/** Linux: O_TMPFILE of open(2), which Node does not name. A file that never has a name leaves none behind, whenever we are killed. */
+const O_TMPFILE = 0o20000000;
+
+/** Undefined where the file system, or the host, has no unnamed files. */
+function openUnnamed(folder: string): Promise<number | undefined> {
+  if (process.platform !== 'linux') return Promise.resolve(undefined);
+  const { O_RDWR, O_DIRECTORY, O_EXCL } = fs.constants;
+  return new Promise((done) => {
+    fs.open(folder, O_RDWR | O_DIRECTORY | O_EXCL | O_TMPFILE, 0o600, (error, fd) => {
+      done(error === null ? fd : undefined);
+    });
   });
 }
 

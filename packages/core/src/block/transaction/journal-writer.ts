@@ -21,7 +21,9 @@ import type { ChangedRun } from './overlay.js';
 /** Most records of one journal; bounds the memory of whoever reads it. */
 export const MAX_RECORDS = 2_000_000;
 /** Records gathered before one write, bytes. */
-const BATCH = 1024 * 1024;
+const BATCH = 256 * 1024;
+/** A part of a record that is written by itself, bytes. */
+const LARGE = 128 * 1024;
 /** Up to this many changed bytes every sector is witnessed. */
 const FULL_WITNESS = 32 * 1024 * 1024;
 /** Every how many sectors one is witnessed in larger transactions. */
@@ -92,8 +94,21 @@ class RecordSink {
     const header = RecordHeader.encode({ magic: RECORD_MAGIC, ...fields, payloadLength, payloadChecksum: checksum });
     const body = header.subarray(0, RecordHeader.offsetOf('checksum'));
     RecordHeader.encodeInto({ checksum: crc32c(body, this.#seed) }, header);
-    this.#batch.push(header, ...payload);
-    this.#batched += header.length + payloadLength;
+    this.#batch.push(header);
+    this.#batched += header.length;
+    for (const part of payload) await this.#append(part);
+  }
+
+  async #append(part: Uint8Array): Promise<void> {
+    if (part.length >= LARGE) {
+      // Not worth copying into the batch.
+      await this.write();
+      await this.#file.write(this.#at, part);
+      this.#at += part.length;
+      return;
+    }
+    this.#batch.push(part);
+    this.#batched += part.length;
     if (this.#batched >= BATCH) await this.write();
   }
 
