@@ -27,6 +27,7 @@ const PREFIX = 128 * 1024;
 
 /** Use a damaged sample as a user would: open, walk, read, and on writable file systems write. */
 export async function exercise(kind: SampleKind, data: PatchedBytes, format: string, write: boolean): Promise<void> {
+  data.sealed = !write;
   if (kind === 'image') return exerciseImage(data, format, write);
   if (kind === 'partition') return exerciseTable(data);
   const driver = kind === 'ext' ? extDriver() : fatDriver;

@@ -33,6 +33,8 @@ const HEAD_SECTORS = 24;
 /** Bytes that differ from a shared base in a few sectors, so that a damaged sample costs no copy. */
 export class PatchedBytes {
   readonly #patches = new Map<number, Uint8Array>();
+  /** Set while nobody may write: what a read-only session must respect. */
+  sealed = false;
 
   constructor(
     private readonly base: Uint8Array,
@@ -54,6 +56,7 @@ export class PatchedBytes {
   }
 
   write(offset: number, data: Uint8Array): void {
+    if (this.sealed) throw new Error(`a read-only session wrote ${data.length} bytes at ${offset}`);
     for (let done = 0; done < data.length; ) {
       const at = offset + done;
       const start = at - (at % 512);
