@@ -22,6 +22,8 @@ interface Before {
 
 /** Dirty blocks written to the device in one call, bytes. */
 const MAX_RUN = 1024 * 1024;
+/** Spare buffers kept between operations. */
+const MAX_SPARE = 32;
 /** Remembered verifications; forgotten all at once past this. */
 const MAX_VERIFIED = 200_000;
 
@@ -36,6 +38,8 @@ export class BlockStore {
   readonly #dirty = new Map<number, DirtyBlock>();
   readonly #verified = new Map<number, number>();
   #before: Map<number, Before | undefined> | undefined;
+  /** Buffers for copies of blocks before a change, used again and again. */
+  readonly #spare: Uint8Array[] = [];
 
   constructor(
     device: BlockDevice,
@@ -87,6 +91,9 @@ export class BlockStore {
 
   /** End an operation, keeping its changes. */
   commit(): void {
+    for (const before of this.#before?.values() ?? []) {
+      if (before?.copy !== undefined && this.#spare.length < MAX_SPARE) this.#spare.push(before.copy);
+    }
     this.#before = undefined;
   }
 
@@ -140,7 +147,8 @@ export class BlockStore {
 
   #touch(block: number, dirty: DirtyBlock, seal: Seal | undefined): Uint8Array {
     this.#operation();
-    if (!this.#before!.has(block)) this.#before!.set(block, { dirty, copy: dirty.data.slice(), seal: dirty.seal });
+    if (!this.#before!.has(block))
+      this.#before!.set(block, { dirty, copy: this.#copyOf(dirty.data), seal: dirty.seal });
     if (seal !== undefined) dirty.seal = seal;
     return dirty.data;
   }
@@ -150,6 +158,12 @@ export class BlockStore {
     if (!this.#before!.has(block)) this.#before!.set(block, undefined);
     this.#dirty.set(block, { data, seal, late });
     return data;
+  }
+
+  #copyOf(data: Uint8Array): Uint8Array {
+    const copy = this.#spare.pop() ?? new Uint8Array(this.blockSize);
+    copy.set(data);
+    return copy;
   }
 
   #operation(): void {

@@ -23,7 +23,7 @@ import type { Volume } from './volume.js';
 import { XattrSharing } from './xattr-sharing.js';
 
 /** Changed metadata held back at most, bytes. */
-const MAX_DIRTY = 16 * 1024 * 1024;
+const MAX_DIRTY = 8 * 1024 * 1024;
 
 /** Runs changing operations one after another: each is applied whole or leaves nothing behind. */
 export class Writer {
