@@ -5,7 +5,17 @@ import { requireTools } from '@vmcraft/testkit';
 import { describe, expect, it } from 'vitest';
 
 const FILE = join(import.meta.dirname, '../../../shared/guestfs-api.json');
-const THEMES = ['handle-appliance', 'mount', 'files', 'inspection'];
+const THEMES = [
+  'handle-appliance',
+  'mount',
+  'files',
+  'inspection',
+  'block-device',
+  'partition',
+  'filesystem',
+  'zero-discard',
+  'e2fs',
+];
 
 interface ApiFunction {
   readonly name: string;

@@ -1,5 +1,5 @@
 import { alignDown } from '../binary/index.js';
-import { SliceDevice } from '../block/index.js';
+import { readOnly, SliceDevice } from '../block/index.js';
 import type {
   BlockDevice,
   FsSignature,
@@ -62,6 +62,8 @@ export class StorageTree {
   /** For each group that came up, the members it came up with; and the group each volume belongs to. */
   readonly #active = new Map<string, string>();
   readonly #groupOf = new Map<string, string>();
+  /** Devices that were made read-only, as they were before. */
+  readonly #writable = new Map<MutableDevice, BlockDevice>();
   #index: DeviceIndex | undefined;
 
   private constructor(disks: readonly DiskInput[], options: DiscoveryOptions) {
@@ -155,6 +157,20 @@ export class StorageTree {
   forget(name: string): void {
     if (this.#devices.get(name)?.kind !== 'volume') throw new UsageError(`${name} is not a volume`);
     this.#remove(name);
+  }
+
+  /** Make one device refuse writes from now on, or take them again as its disk does. Who has it open is not concerned. */
+  setReadOnly(name: string, on: boolean): void {
+    const device = this.#devices.get(this.find(name)?.name ?? name);
+    if (device === undefined) throw new UsageError(`no such device: ${name}`);
+    const before = this.#writable.get(device);
+    if (on && before === undefined && device.device.writable) {
+      this.#writable.set(device, device.device);
+      device.device = readOnly(device.device, 'it was set read-only');
+    } else if (!on && before !== undefined) {
+      this.#writable.delete(device);
+      device.device = before;
+    }
   }
 
   #remove(name: string): void {

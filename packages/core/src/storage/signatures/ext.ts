@@ -25,6 +25,12 @@ function familyMember(view: DataView): string {
   return hasJournal ? 'ext3' : 'ext2';
 }
 
+/** `s_log_block_size` goes to 6. */
+function blockSizeOf(view: DataView): number | undefined {
+  const log = view.getUint32(24, true);
+  return log > 6 ? undefined : 1024 << log;
+}
+
 async function readExt(window: ProbeWindow, hit: Hit): Promise<SignatureDetails | undefined> {
   const view = await window.view(hit.base, 1024);
   if (view === undefined) return undefined;
@@ -36,6 +42,7 @@ async function readExt(window: ProbeWindow, hit: Hit): Promise<SignatureDetails 
     type: familyMember(view),
     label: label(view, 120, 16),
     uuid: uuidAt(view, 104),
+    blockSize: blockSizeOf(view),
     version: `${view.getUint32(76, true)}.${view.getUint16(62, true)}`,
   });
 }

@@ -110,10 +110,11 @@ async function readFat(w: ProbeWindow, index: number): Promise<SignatureDetails 
   if (g === undefined) return undefined;
   if (g.isFat32) {
     const named = await rootLabel32(w, g, view.getUint32(44, true));
-    return details({ label: named, uuid: serial32(view, 67), version: 'FAT32' });
+    return details({ label: named, uuid: serial32(view, 67), version: 'FAT32', blockSize: g.bytesPerSector });
   }
   const version = g.clusters <= MAX_CLUSTERS.fat12 ? 'FAT12' : 'FAT16';
-  return details({ label: await rootLabel12(w, g), uuid: serial32(view, 39), version });
+  const named = await rootLabel12(w, g);
+  return details({ label: named, uuid: serial32(view, 39), version, blockSize: g.bytesPerSector });
 }
 
 /** FAT12, FAT16 and FAT32. */
@@ -170,6 +171,7 @@ export const EXFAT: SignatureSpec = {
     const view = await w.view(0, 512);
     if (view === undefined) return undefined;
     const version = `${view.getUint8(105)}.${view.getUint8(104)}`;
-    return details({ label: await exfatLabel(w, view), uuid: serial32(view, 100), version });
+    const blockSize = 2 ** Math.min(view.getUint8(108), 12);
+    return details({ label: await exfatLabel(w, view), uuid: serial32(view, 100), version, blockSize });
   },
 };

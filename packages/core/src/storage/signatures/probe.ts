@@ -1,5 +1,5 @@
 import { equalBytes } from '../../binary/index.js';
-import type { BlockDevice, FsSignature } from '../../contracts/index.js';
+import type { BlockDevice } from '../../contracts/index.js';
 import { APPLE } from './apple.js';
 import { CRYPTO } from './crypto.js';
 import { EXT } from './ext.js';
@@ -12,7 +12,7 @@ import { RAID_MEMBERS } from './raid.js';
 import { type Magic, ProbeWindow, type SignatureMatch, type SignatureSpec } from './signature.js';
 import { SWAPS } from './swap.js';
 import { UNIX } from './unix.js';
-import { probeZfs } from './zfs.js';
+import { probeZfs, ZFS_LABEL } from './zfs.js';
 
 /** Every signature known, in order of precedence: members of arrays, containers, then file systems. */
 export const SIGNATURES: readonly SignatureSpec[] = [
@@ -51,14 +51,17 @@ async function match(window: ProbeWindow, spec: SignatureSpec): Promise<Signatur
     if (base < 0) continue;
     const details = spec.read === undefined ? {} : await spec.read(window, { base, index });
     if (details === undefined) continue;
-    return { type: spec.type, usage: spec.usage, offset, tolerant: spec.tolerant ?? false, ...details };
+    const { length } = magic.bytes;
+    return { type: spec.type, usage: spec.usage, offset, length, tolerant: spec.tolerant ?? false, ...details };
   }
   return undefined;
 }
 
 async function matchZfs(window: ProbeWindow): Promise<SignatureMatch | undefined> {
   const zfs = await probeZfs(window);
-  return zfs && { type: 'zfs_member', usage: 'filesystem', offset: zfs.base, tolerant: false, ...zfs.details };
+  if (zfs === undefined) return undefined;
+  const place = { offset: zfs.base, length: ZFS_LABEL };
+  return { type: 'zfs_member', usage: 'filesystem', ...place, tolerant: false, ...zfs.details };
 }
 
 /**
@@ -91,7 +94,7 @@ export async function probeSignatures(
 export async function probeSignature(
   device: BlockDevice,
   options: ProbeOptions = {},
-): Promise<FsSignature | undefined> {
+): Promise<SignatureMatch | undefined> {
   const found = await probeSignatures(device, options);
   const [first, ...others] = found;
   const strict = found.filter((m) => !m.tolerant);

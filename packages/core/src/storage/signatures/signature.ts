@@ -14,6 +14,8 @@ export interface SignatureDetails {
   readonly version?: string;
   /** Bytes. */
   readonly size?: number;
+  /** Bytes of a block. */
+  readonly blockSize?: number;
 }
 
 /** One signature found on a device. */
@@ -21,6 +23,10 @@ export interface SignatureMatch extends FsSignature {
   readonly usage: SignatureUsage;
   /** Where the magic is, bytes. */
   readonly offset: number;
+  /** Bytes of the magic, or of the structure by which it was recognised. */
+  readonly length: number;
+  /** Bytes of a block of the file system, as blkid's `BLOCK_SIZE`. */
+  readonly blockSize?: number;
   readonly uuidSub?: string;
   /** Other signatures beside it do not make the result ambiguous. */
   readonly tolerant: boolean;

@@ -3,7 +3,7 @@ import { details, slice } from './fields.js';
 import type { ProbeWindow, SignatureDetails } from './signature.js';
 
 /** ZFS On-Disk Specification, section 1.2: four labels of 256 KiB, two at either end. */
-const LABEL_SIZE = 256 * 1024;
+export const ZFS_LABEL = 256 * 1024;
 /** Within a label: the name/value list (112 KiB), then the array of uberblocks (128 KiB). */
 const NVLIST = { at: 16 * 1024, length: 112 * 1024 } as const;
 const UBERBLOCKS = { at: 128 * 1024, step: 1024, count: 128 } as const;
@@ -52,9 +52,9 @@ function uberblockVersion(array: DataView): string | undefined {
 
 /** A ZFS member has no magic of its own: look for uberblocks and a list in each label. */
 export async function probeZfs(w: ProbeWindow): Promise<{ base: number; details: SignatureDetails } | undefined> {
-  const end = w.size - (w.size % LABEL_SIZE);
-  if (end < 4 * LABEL_SIZE) return undefined;
-  for (const base of [0, LABEL_SIZE, end - 2 * LABEL_SIZE, end - LABEL_SIZE]) {
+  const end = w.size - (w.size % ZFS_LABEL);
+  if (end < 4 * ZFS_LABEL) return undefined;
+  for (const base of [0, ZFS_LABEL, end - 2 * ZFS_LABEL, end - ZFS_LABEL]) {
     // The list begins with its encoding, its byte order and two zeros; do not read 128 KiB of anything else.
     const head = await w.view(base + NVLIST.at, 4);
     if (head === undefined || head.getUint8(0) !== 1 || head.getUint8(1) > 1 || head.getUint16(2) !== 0) continue;
