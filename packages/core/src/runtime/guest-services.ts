@@ -63,7 +63,9 @@ export class GuestServices implements SessionServices {
     const missing: CandidateReason[] = [...rejected];
     for (const { descriptor } of ranked) {
       const backend = await this.#usable(descriptor, missing);
-      if (backend !== undefined) return backend.open({ ...drive, format: subject }, context);
+      if (backend === undefined) continue;
+      const session = await backend.open({ ...drive, format: subject }, context);
+      return drive.transaction === false ? session : this.#parts.storage.hold(session);
     }
     const hint = isReadonly ? {} : { hint: 'opening it read-only needs less' };
     throw new NoProviderError({ wanted: `open ${drive.path ?? drive.uri} (${subject})`, candidates: missing, ...hint });

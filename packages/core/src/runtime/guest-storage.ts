@@ -1,6 +1,7 @@
 import { TransactionalFiles } from '../block/index.js';
-import type { HostFiles, WarningSink } from '../contracts/index.js';
+import type { BlockSession, HostFiles, WarningSink } from '../contracts/index.js';
 import type { SessionTransaction } from '../guest/index.js';
+import { HeldSession } from './held-session.js';
 import { NodeHostFiles } from './node-host-files.js';
 import type { OpenGuestOptions } from './open-guest.js';
 
@@ -12,6 +13,8 @@ export interface GuestStorage {
   readonly direct: HostFiles;
   readonly transaction: SessionTransaction;
   readonly host: NodeHostFiles;
+  /** Hold back the writes of a drive whose image another program writes; gives the session back as it is where that is not so. */
+  hold(session: BlockSession): Promise<BlockSession>;
   close(): Promise<void>;
 }
 
@@ -27,8 +30,15 @@ export function openGuestStorage(options: OpenGuestOptions, warn: WarningSink): 
   };
   const transactional = new TransactionalFiles(host, shared);
   const direct = new TransactionalFiles(host, { ...shared, writeThrough: true });
+  const held: HeldSession[] = [];
   return {
     host,
+    hold: async (session) => {
+      if (session.writesPast === undefined || !session.device.writable) return session;
+      const holding = await HeldSession.open(session, session.writesPast, host, shared);
+      held.push(holding);
+      return holding;
+    },
     transactional,
     direct,
     transaction: {
@@ -37,8 +47,12 @@ export function openGuestStorage(options: OpenGuestOptions, warn: WarningSink): 
       },
       commit: async () => {
         await transactional.commit();
+        for (const session of held) await session.commit();
       },
-      rollback: () => transactional.rollback(),
+      rollback: async () => {
+        for (const session of held) await session.rollback();
+        await transactional.rollback();
+      },
     },
     close: async () => {
       await transactional.close();

@@ -1,0 +1,63 @@
+import { TransactionalDevice, type TransactionOptions } from '../block/index.js';
+import type {
+  BlockDevice,
+  BlockSession,
+  CommandRunner,
+  FsDriver,
+  ImageInfo,
+  TransactionHost,
+} from '../contracts/index.js';
+
+/** A drive whose image another program writes, with a transaction of its own over the device. */
+export class HeldSession implements BlockSession {
+  readonly device: BlockDevice;
+  readonly info: ImageInfo;
+  readonly fsDrivers?: readonly FsDriver[];
+  readonly commandRunner?: CommandRunner;
+  readonly #inner: BlockSession;
+  readonly #transaction: TransactionalDevice;
+
+  private constructor(inner: BlockSession, transaction: TransactionalDevice) {
+    this.#inner = inner;
+    this.#transaction = transaction;
+    this.device = transaction.device;
+    this.info = inner.info;
+    if (inner.fsDrivers !== undefined) this.fsDrivers = inner.fsDrivers;
+    if (inner.commandRunner !== undefined) this.commandRunner = inner.commandRunner;
+  }
+
+  /** Hold back the writes of `session` to the image at `imagePath`. The session is closed when that fails. */
+  static async open(
+    session: BlockSession,
+    imagePath: string,
+    host: TransactionHost,
+    options: TransactionOptions,
+  ): Promise<HeldSession> {
+    try {
+      return new HeldSession(session, await TransactionalDevice.open(session.device, imagePath, host, options));
+    } catch (error) {
+      await session.close().catch(() => undefined);
+      throw error;
+    }
+  }
+
+  async commit(): Promise<void> {
+    await this.#transaction.commit();
+  }
+
+  rollback(): Promise<void> {
+    return this.#transaction.rollback();
+  }
+
+  async close(): Promise<void> {
+    try {
+      await this.#transaction.close();
+    } finally {
+      await this.#inner.close();
+    }
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}
