@@ -19,6 +19,7 @@ import { mountActions } from './mount.js';
 import { partitionEntryActions } from './partition-entry.js';
 import { partitionSfdiskActions } from './partition-sfdisk.js';
 import { partitionTableActions } from './partition-table.js';
+import { transferActions } from './transfer.js';
 import { zeroDiscardActions } from './zero-discard.js';
 
 /** Every action that comes with VMCraft; one array per theme file. */
@@ -45,4 +46,5 @@ export const allActions = [
   ...partitionSfdiskActions,
   ...partitionTableActions,
   ...zeroDiscardActions,
+  ...transferActions,
 ] as const;
