@@ -111,6 +111,18 @@ export class BlockAllocator {
     }
   }
 
+  /** Mark the clusters of a run as used where they are not, as when changes are replayed. */
+  async claim(block: number, count: number): Promise<void> {
+    const { geometry } = this.volume;
+    const { clusterRatio } = geometry;
+    const start = block - ((block - geometry.firstDataBlock) % clusterRatio);
+    for (let at = start; at < block + count; at += clusterRatio) {
+      const group = groupOfBlock(geometry, at);
+      const bit = Math.floor((at - firstBlockOf(geometry, group)) / clusterRatio);
+      if (!testBit(await blockBitmap(this.volume, group), bit)) await this.#take(group, bit, 1);
+    }
+  }
+
   async #give(group: number, from: number, to: number): Promise<void> {
     const { superblock, groups } = this.volume;
     const d = await groups.modify(group);

@@ -94,6 +94,22 @@ export class BlockMapEditor {
     }
   }
 
+  /** Map a run to given blocks, in place of what was there; blocks that stay are kept, others freed. Space is claimed as needed. */
+  async replace(e: Extent): Promise<void> {
+    const { volume, blocks } = this.change;
+    const shift = e.physical - e.logical;
+    for (const old of await this.editor.remove(e.logical, e.logical + e.length)) {
+      if (old.physical - old.logical === shift) this.inode.blocks -= (old.length * volume.geometry.blockSize) / 512;
+      else await this.#free(old.physical, old.length);
+    }
+    await blocks.claim(e.physical, e.length);
+    this.inode.blocks += (e.length * volume.geometry.blockSize) / 512;
+    for (let done = 0; done < e.length; done += MAX_RUN) {
+      const length = Math.min(MAX_RUN, e.length - done);
+      await this.editor.insert({ ...e, logical: e.logical + done, length, physical: e.physical + done });
+    }
+  }
+
   /** Unmap and free the blocks [from, to). */
   async release(from: number, to: number): Promise<void> {
     if (to <= from) return;

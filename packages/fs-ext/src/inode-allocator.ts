@@ -81,6 +81,24 @@ export class InodeAllocator {
     return group * geometry.inodesPerGroup + index + 1;
   }
 
+  /** Mark an inode as used. @returns whether it was free */
+  async claim(ino: number, isDirectory: boolean): Promise<boolean> {
+    const { geometry } = this.volume;
+    if (!(ino >= 1 && ino <= geometry.inodesCount)) {
+      throw new CorruptImageError({
+        structure: 'inode bitmap',
+        found: ino,
+        reason: `inode ${ino} of ${geometry.inodesCount}`,
+      });
+    }
+    const index = (ino - 1) % geometry.inodesPerGroup;
+    const group = (ino - 1 - index) / geometry.inodesPerGroup;
+    if (testBit(await inodeBitmap(this.volume, group), index)) return false;
+    await this.#take(group, index, isDirectory);
+    this.#hints.delete(group);
+    return true;
+  }
+
   #shrinkUnused(d: GroupDescriptor, index: number): void {
     const rest = this.volume.geometry.inodesPerGroup - index - 1;
     if (rest < d.itableUnused) d.itableUnused = rest;

@@ -1,14 +1,21 @@
 import type { BlockDevice, FsOpenOptions } from '@vmcraft/core/contracts';
 import { TruncatedImageError } from '@vmcraft/core/errors';
+import { BlockAllocator } from './allocator.js';
+import { type Change, currentTime } from './change.js';
+import { FastCommitReplay } from './fast-commit.js';
+import { type FastCommitRecord, scanFastCommits } from './fast-commit-scan.js';
 import { ExtFileSystem } from './file-system.js';
+import { InodeAllocator } from './inode-allocator.js';
 import { Journal } from './journal.js';
 import { JournalOverlay } from './journal-overlay.js';
+import type { JournalContents } from './journal-scan.js';
 import { COMPAT, INCOMPAT, STATE_ERROR, SUPERBLOCK_OFFSET, SUPERBLOCK_SIZE } from './layout.js';
 import { checkMmp } from './mmp.js';
 import { hasOrphans, processOrphans } from './orphan.js';
 import { Superblock } from './superblock.js';
 import { makeVolume, type Volume } from './volume.js';
 import { Writer } from './writer.js';
+import { XattrSharing } from './xattr-sharing.js';
 
 async function readSuperblock(device: BlockDevice): Promise<Superblock> {
   const end = SUPERBLOCK_OFFSET + SUPERBLOCK_SIZE;
@@ -49,10 +56,9 @@ export async function openExt(device: BlockDevice, options: FsOpenOptions): Prom
     return new ExtFileSystem({ volume: view, device, ...(obstacle === undefined ? {} : { obstacle }) });
   }
   await checkMmp(volume);
-  const ready = await replayForReal(volume, options);
-  const writer = new Writer(ready);
-  if (hasOrphans(ready)) await writer.run(processOrphans);
-  return new ExtFileSystem({ volume: ready, device, writer });
+  const writer = await replayForReal(volume, options);
+  if (hasOrphans(writer.volume)) await writer.run(processOrphans);
+  return new ExtFileSystem({ volume: writer.volume, device, writer });
 }
 
 function warnOf(volume: Volume, device: BlockDevice, obstacle: string | undefined, options: FsOpenOptions): void {
@@ -74,18 +80,58 @@ async function replayInMemory(volume: Volume, options: FsOpenOptions): Promise<V
   const journal = await Journal.open(volume);
   if (journal === undefined) return volume;
   const contents = await journal.scan(volume.warn, false);
-  if (contents.copies.size === 0) return volume;
+  const records = await fastCommits(journal, contents);
+  if (contents.copies.size === 0 && records.length === 0) return volume;
   const overlay = new JournalOverlay(volume.store.device, volume.geometry.blockSize, contents.copies, journal.read);
-  return makeVolume(overlay, await readSuperblock(overlay), options);
+  const view = makeVolume(overlay, await readSuperblock(overlay), options);
+  await recount(view);
+  if (records.length === 0) return view;
+  const { store } = view;
+  store.begin();
+  await new FastCommitReplay(changeOf(view)).apply(records);
+  store.commit();
+  return view;
+}
+
+/** The superblock's counts are only kept up when a file system is unmounted; those of the groups are right after recovery. */
+async function recount(volume: Volume): Promise<void> {
+  const { geometry, groups, superblock } = volume;
+  let blocks = 0;
+  let inodes = 0;
+  for (let group = 0; group < geometry.groupCount; group++) {
+    const d = await groups.read(group);
+    blocks += d.freeBlocks;
+    inodes += d.freeInodes;
+  }
+  superblock.freeBlocks = blocks;
+  superblock.set({ freeInodes: inodes });
+}
+
+function changeOf(volume: Volume): Change {
+  return {
+    volume,
+    blocks: new BlockAllocator(volume),
+    inodes: new InodeAllocator(volume),
+    sharing: new XattrSharing(),
+    now: currentTime(),
+  };
+}
+
+function fastCommits(journal: Journal, contents: JournalContents): Promise<FastCommitRecord[]> {
+  return journal.geometry.fields.start === 0
+    ? Promise.resolve([])
+    : scanFastCommits(journal.geometry, journal.read, contents.nextSequence);
 }
 
 /** Bring the device itself up to date, and mark the journal empty. */
-async function replayForReal(volume: Volume, options: FsOpenOptions): Promise<Volume> {
-  if (!needsRecovery(volume)) return volume;
+async function replayForReal(volume: Volume, options: FsOpenOptions): Promise<Writer> {
+  if (!needsRecovery(volume)) return new Writer(volume);
   const { device } = volume.store;
   const journal = await Journal.open(volume);
+  let records: FastCommitRecord[] = [];
   if (journal !== undefined) {
     const contents = await journal.scan(volume.warn, true);
+    records = await fastCommits(journal, contents);
     await journal.replay(contents, volume.geometry.blocksCount);
   }
   const superblock = await readSuperblock(device);
@@ -93,5 +139,9 @@ async function replayForReal(volume: Volume, options: FsOpenOptions): Promise<Vo
   superblock.seal();
   await device.write(SUPERBLOCK_OFFSET, superblock.raw.slice());
   await device.flush();
-  return makeVolume(device, superblock, options);
+  const ready = makeVolume(device, superblock, options);
+  await recount(ready);
+  const writer = new Writer(ready);
+  if (records.length > 0) await writer.run((change) => new FastCommitReplay(change).apply(records));
+  return writer;
 }

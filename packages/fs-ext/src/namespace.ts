@@ -37,7 +37,8 @@ const DIR_TYPES: Readonly<Record<number, number>> = {
   [S_IFLNK]: DIR_TYPE.LINK,
 };
 
-function fileTypeOf(change: Change, mode: number): number {
+/** The type that an entry for an object of this mode records. */
+export function fileTypeOf(change: Change, mode: number): number {
   return change.volume.hasType ? (DIR_TYPES[mode & S_IFMT] ?? DIR_TYPE.UNKNOWN) : DIR_TYPE.UNKNOWN;
 }
 
@@ -63,14 +64,15 @@ function touch(change: Change, inode: Inode): void {
 }
 
 /** One subdirectory more. A directory past the format's limit has 1 link from then on (dir_nlink). @throws FsError EMLINK */
-function addSubdirectory(change: Change, dir: Inode, operation: string): void {
+export function addSubdirectory(change: Change, dir: Inode, operation: string): void {
   const uncounted = dir.links === 1;
   const mayOverflow = change.volume.superblock.hasRoCompat(RO_COMPAT.DIR_NLINK) && dir.has(FL.INDEX);
   if (dir.links >= LINK_MAX && !mayOverflow) throw new FsError('EMLINK', { operation });
   if (!uncounted) dir.links = dir.links >= LINK_MAX ? 1 : dir.links + 1;
 }
 
-function dropSubdirectory(dir: Inode): void {
+/** One subdirectory less. */
+export function dropSubdirectory(dir: Inode): void {
   if (dir.links > 2) dir.links -= 1;
 }
 

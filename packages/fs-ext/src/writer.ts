@@ -37,7 +37,7 @@ export class Writer {
   #failed: unknown;
   #closed = false;
 
-  constructor(private readonly volume: Volume) {
+  constructor(readonly volume: Volume) {
     this.#blocks = new BlockAllocator(volume);
     this.#inodes = new InodeAllocator(volume);
   }
