@@ -65,7 +65,7 @@ export class GuestServices implements SessionServices {
       const backend = await this.#usable(descriptor, missing);
       if (backend === undefined) continue;
       const session = await backend.open({ ...drive, format: subject }, context);
-      return drive.transaction === false ? session : this.#parts.storage.hold(session);
+      return this.#parts.storage.hold(session, drive);
     }
     const hint = isReadonly ? {} : { hint: 'opening it read-only needs less' };
     throw new NoProviderError({ wanted: `open ${drive.path ?? drive.uri} (${subject})`, candidates: missing, ...hint });

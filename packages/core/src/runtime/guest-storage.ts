@@ -1,5 +1,5 @@
 import { TransactionalFiles } from '../block/index.js';
-import type { BlockSession, HostFiles, WarningSink } from '../contracts/index.js';
+import type { BlockSession, DriveSpec, HostFiles, WarningSink } from '../contracts/index.js';
 import type { SessionTransaction } from '../guest/index.js';
 import { HeldSession } from './held-session.js';
 import { NodeHostFiles } from './node-host-files.js';
@@ -13,8 +13,8 @@ export interface GuestStorage {
   readonly direct: HostFiles;
   readonly transaction: SessionTransaction;
   readonly host: NodeHostFiles;
-  /** Hold back the writes of a drive whose image another program writes; gives the session back as it is where that is not so. */
-  hold(session: BlockSession): Promise<BlockSession>;
+  /** Hold back the writes of a drive that another program writes; gives the session back as it is where that is not so. */
+  hold(session: BlockSession, drive: DriveSpec): Promise<BlockSession>;
   close(): Promise<void>;
 }
 
@@ -33,9 +33,11 @@ export function openGuestStorage(options: OpenGuestOptions, warn: WarningSink): 
   const held: HeldSession[] = [];
   return {
     host,
-    hold: async (session) => {
-      if (session.writesPast === undefined || !session.device.writable) return session;
-      const holding = await HeldSession.open(session, session.writesPast, host, shared);
+    hold: async (session, drive) => {
+      const isElsewhere = session.writesPast !== undefined || drive.uri !== undefined;
+      const isDirect = drive.transaction === false && dryRun !== true;
+      if (!isElsewhere || isDirect || !session.device.writable) return session;
+      const holding = await HeldSession.open(session, session.writesPast, drive.uri ?? drive.path ?? '', host, shared);
       held.push(holding);
       return holding;
     },

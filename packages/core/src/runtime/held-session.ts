@@ -1,4 +1,4 @@
-import { TransactionalDevice, type TransactionOptions } from '../block/index.js';
+import { RemoteDevice, TransactionalDevice, type TransactionOptions } from '../block/index.js';
 import type {
   BlockDevice,
   BlockSession,
@@ -8,16 +8,16 @@ import type {
   TransactionHost,
 } from '../contracts/index.js';
 
-/** A drive whose image another program writes, with a transaction of its own over the device. */
+/** A drive whose bytes another program writes, with a transaction of its own over the device. */
 export class HeldSession implements BlockSession {
   readonly device: BlockDevice;
   readonly info: ImageInfo;
   readonly fsDrivers?: readonly FsDriver[];
   readonly commandRunner?: CommandRunner;
   readonly #inner: BlockSession;
-  readonly #transaction: TransactionalDevice;
+  readonly #transaction: TransactionalDevice | RemoteDevice;
 
-  private constructor(inner: BlockSession, transaction: TransactionalDevice) {
+  private constructor(inner: BlockSession, transaction: TransactionalDevice | RemoteDevice) {
     this.#inner = inner;
     this.#transaction = transaction;
     this.device = transaction.device;
@@ -26,15 +26,25 @@ export class HeldSession implements BlockSession {
     if (inner.commandRunner !== undefined) this.commandRunner = inner.commandRunner;
   }
 
-  /** Hold back the writes of `session` to the image at `imagePath`. The session is closed when that fails. */
+  /**
+   * Hold back the writes of `session`. The session is closed when that fails.
+   * @param imagePath the image on this host; undefined when it is on another
+   * @param name of the drive in messages
+   */
   static async open(
     session: BlockSession,
-    imagePath: string,
+    imagePath: string | undefined,
+    name: string,
     host: TransactionHost,
     options: TransactionOptions,
   ): Promise<HeldSession> {
+    const { device } = session;
     try {
-      return new HeldSession(session, await TransactionalDevice.open(session.device, imagePath, host, options));
+      const transaction =
+        imagePath === undefined
+          ? await RemoteDevice.open(device, name, host, options)
+          : await TransactionalDevice.open(device, imagePath, host, options);
+      return new HeldSession(session, transaction);
     } catch (error) {
       await session.close().catch(() => undefined);
       throw error;

@@ -1,83 +1,15 @@
-import type {
-  BlockDevice,
-  BlockExtent,
-  HostFile,
-  HostFileIdentity,
-  ImageLock,
-  TransactionHost,
-} from '../../contracts/index.js';
-import { hasSparseMap, isResizable } from '../../contracts/index.js';
-import { CapabilityError, HostError, messageOf, UsageError } from '../../errors/index.js';
+import type { BlockDevice, ImageLock, TransactionHost } from '../../contracts/index.js';
+import { HostError, messageOf, UsageError } from '../../errors/index.js';
 import { FileDevice } from '../file-device.js';
-import { writeZeroes } from '../zeroes.js';
-import { type ApplyTarget, applyChanges, changesOf } from './apply.js';
+import { applyChanges, changesOf } from './apply.js';
 import { commitJournal } from './commit.js';
+import { DeviceFile } from './device-file.js';
 import { JOURNAL_KIND } from './journal-layout.js';
 import { JournalPlace } from './journal-place.js';
 import { Overlay } from './overlay.js';
 import { finish, type RecoveryContext, recoverDevice } from './recovery.js';
 import { ImageHandle, SharedImage } from './shared-image.js';
 import type { CommitSummary, TransactionOptions } from './transactional-files.js';
-
-/** A device as the file that overlay and journal work on. */
-class DeviceFile implements HostFile, ApplyTarget {
-  readonly writable = true;
-  readonly #device: BlockDevice;
-  readonly #host: TransactionHost;
-
-  constructor(
-    device: BlockDevice,
-    host: TransactionHost,
-    readonly path: string,
-  ) {
-    this.#device = device;
-    this.#host = host;
-  }
-
-  get size(): number {
-    return this.#device.size;
-  }
-
-  async read(offset: number, length: number): Promise<Uint8Array> {
-    const within = Math.max(0, Math.min(length, this.size - offset));
-    return this.#device.read(offset, within, { bulk: true });
-  }
-
-  write(offset: number, data: Uint8Array): Promise<void> {
-    return this.#device.write(offset, data, { bulk: true });
-  }
-
-  async truncate(size: number): Promise<void> {
-    if (!isResizable(this.#device)) throw new CapabilityError({ capability: 'resize', subject: this.path });
-    await this.#device.resize(size);
-  }
-
-  punchHole(offset: number, length: number): Promise<void> {
-    return writeZeroes(this.#device, offset, length);
-  }
-
-  async *extents(offset: number, length: number): AsyncIterable<BlockExtent> {
-    if (hasSparseMap(this.#device)) yield* this.#device.extents(offset, length);
-    else if (length > 0) yield { offset, length, kind: 'data' };
-  }
-
-  flush(): Promise<void> {
-    return this.#device.flush();
-  }
-
-  /** Of the image file; the size is the device's. The program that writes the image changes its time, so witnesses decide. */
-  async identity(): Promise<HostFileIdentity> {
-    const stat = await this.#host.stat(this.path);
-    if (stat === undefined) {
-      throw new HostError({ path: this.path, operation: 'stat', errno: 'ENOENT', reason: 'the image is gone' });
-    }
-    return { ...stat.identity, size: this.size };
-  }
-
-  close(): Promise<void> {
-    return this.#device.close();
-  }
-}
 
 /**
  * A transaction over a device whose image another program writes (qemu-nbd): the journal beside the image holds ranges of the *device*,
