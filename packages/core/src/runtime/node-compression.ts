@@ -107,15 +107,7 @@ async function* unbzip2(source: Bytes): AsyncGenerator<Uint8Array> {
 }
 
 async function* unzstd(source: Bytes): AsyncGenerator<Uint8Array> {
-  const { Decompress } = await import('fzstd');
-  const chunks: Uint8Array[] = [];
-  const decoder = new Decompress((chunk) => chunks.push(chunk));
-  for await (const chunk of source) {
-    decoder.push(chunk);
-    yield* chunks.splice(0);
-  }
-  decoder.push(new Uint8Array(0), true);
-  yield* chunks.splice(0);
+  yield* (await import('./zstd-stream.js')).unzstd(source);
 }
 
 /** Whatever a decoder throws means that the bytes are not what they should be; errors of ours pass. */
