@@ -133,7 +133,11 @@ export class Differential {
 
   async #judge(ours: string, twin: string, theirs: readonly TreeEntry[], timed: ReadonlySet<string>): Promise<void> {
     const complaints = e2fsckComplaints(ours);
-    if (complaints !== undefined) throw this.#disagreement(`e2fsck: ${complaints}`);
+    if (complaints !== undefined) {
+      throw this.#disagreement(
+        `e2fsck: ${complaints}\nand of the kernel's image: ${e2fsckComplaints(twin) ?? 'nothing'}`,
+      );
+    }
     const device = await ImageDevice.open(ours, false);
     try {
       const fs = await this.#driver.open(device, { readonly: true });

@@ -251,7 +251,10 @@ function aimAttributes(
       const plain = model.find(path)?.kind !== 'symlink';
       const key = plain ? ATTRIBUTES[name % ATTRIBUTES.length]! : 'trusted.link';
       if (kind === 'removexattr') return { op: kind, path, name: key };
-      return { op: kind, path, name: key, value: key.startsWith('system.') ? accessList(a) : attributeValue(intent) };
+      if (key.startsWith('system.')) return { op: kind, path, name: key, value: accessList(a) };
+      // Large values of links go to inodes of their own with ea_inode, and e2fsck 1.47 then misreads the link's target.
+      const value = attributeValue(intent);
+      return { op: kind, path, name: key, value: plain ? value : value.slice(0, 60) };
     }
     case 'punch':
     case 'allocate':

@@ -76,7 +76,9 @@ export class Workspace {
     return path;
   }
 
+  /** VMCRAFT_EXT_KEEP leaves the images for a look. */
   remove(): void {
+    if (process.env['VMCRAFT_EXT_KEEP'] !== undefined) return;
     rmSync(this.folder, { recursive: true, force: true });
   }
 }

@@ -200,7 +200,7 @@ export class InodePass {
       inode.isRegular &&
       ino !== INO_RESIZE &&
       map.end > 0 &&
-      size <= (map.end - 1) * blockSize &&
+      size < (map.end - 1) * blockSize &&
       !this.#keepsEnd(inode)
     ) {
       this.findings.error(`inode ${ino} of ${size} bytes has ${map.end} blocks`);

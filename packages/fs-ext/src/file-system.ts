@@ -13,6 +13,7 @@ import type {
   IoOptions,
   LabelFs,
   NewNode,
+  ResizableFs,
   SetAttributes,
   SparseFs,
   TrimFs,
@@ -20,7 +21,7 @@ import type {
   WritableFs,
   XattrFs,
 } from '@vmcraft/core/contracts';
-import { CapabilityError, FsError } from '@vmcraft/core/errors';
+import { CapabilityError, FsError, UsageError } from '@vmcraft/core/errors';
 import { entryBatches, nameBytes, requireDirectory, TYPE_LETTERS } from './directory.js';
 import { findEntry } from './directory-lookup.js';
 import { readContent, requireReadable } from './file-data.js';
@@ -31,8 +32,8 @@ import { fileExtents } from './sparse-read.js';
 import { statfsOf } from './statfs.js';
 import { readSymlink } from './symlink.js';
 import { describeSuperblock } from './tune-describe.js';
-import type { Volume } from './volume.js';
-import type { Writer } from './writer.js';
+import { reopenVolume, type Volume } from './volume.js';
+import { Writer } from './writer.js';
 import { getXattr, listXattrs } from './xattr.js';
 
 /** Flags that the kernel shows (`EXT4_FL_USER_VISIBLE`). */
@@ -51,15 +52,16 @@ export interface ExtFileSystemParts {
 
 /** An opened ext2, ext3 or ext4 file system. */
 export class ExtFileSystem
-  implements FileSystem, WritableFs, XattrFs, SparseFs, TrimFs, LabelFs, InodeFlagsFs, TunableFs
+  implements FileSystem, WritableFs, XattrFs, SparseFs, TrimFs, LabelFs, InodeFlagsFs, TunableFs, ResizableFs
 {
   readonly device: BlockDevice;
   readonly readonly: boolean;
   readonly caseInsensitive = false;
   readonly abilities: ReadonlySet<FsAbility>;
   readonly root: FsNode = { ino: INO_ROOT };
-  readonly #volume: Volume;
-  readonly #writer: Writer | undefined;
+  #volume: Volume;
+  #writer: Writer | undefined;
+  #closed = false;
   readonly #obstacle: string | undefined;
 
   constructor(parts: ExtFileSystemParts) {
@@ -69,7 +71,7 @@ export class ExtFileSystem
     this.#obstacle = parts.obstacle;
     this.readonly = parts.writer === undefined;
     const always: FsAbility[] = ['xattr', 'sparse', 'trim', 'flags', 'tune'];
-    this.abilities = new Set(this.readonly ? always : [...always, 'write', 'label']);
+    this.abilities = new Set(this.readonly ? always : [...always, 'write', 'label', 'resize']);
   }
 
   get identity(): FsIdentity {
@@ -81,13 +83,19 @@ export class ExtFileSystem
     return this.#volume;
   }
 
+  #requireOpen(): void {
+    if (this.#closed) throw new UsageError('the file system is closed');
+  }
+
   #inode(node: FsNode): Inode | Promise<Inode> {
+    this.#requireOpen();
     const { inodes } = this.#volume;
     const busy = this.#writer?.busy;
     return busy === undefined ? inodes.live(node.ino) : busy.then(() => inodes.live(node.ino));
   }
 
   #writable(operation: string): Writer {
+    this.#requireOpen();
     if (this.#writer !== undefined) return this.#writer;
     throw CapabilityError.readOnly('ext4 file system', this.#obstacle ?? `${operation} on a read-only file system`);
   }
@@ -136,6 +144,7 @@ export class ExtFileSystem
   }
 
   async statfs(): Promise<FsStatvfs> {
+    this.#requireOpen();
     await this.#writer?.busy;
     return statfsOf(this.#volume);
   }
@@ -211,6 +220,22 @@ export class ExtFileSystem
     await this.#writable('tune').tune(settings);
   }
 
+  async minimumSize(): Promise<number> {
+    await this.#writer?.busy;
+    return (await import('./resize.js')).minimumSize(this.#volume);
+  }
+  async resize(size: number): Promise<void> {
+    const { resizeVolume } = await import('./resize.js');
+    await this.#writable('resize').close();
+    try {
+      await resizeVolume(this.#volume, size);
+    } finally {
+      const { warn, limits } = this.#volume;
+      this.#volume = await reopenVolume(this.device, { warn, limits });
+      this.#writer = new Writer(this.#volume);
+    }
+  }
+
   async getFlags(node: FsNode): Promise<number> {
     return ((await this.#inode(node)).flags & FLAGS_VISIBLE) >>> 0;
   }
@@ -225,6 +250,7 @@ export class ExtFileSystem
   }
 
   async close(): Promise<void> {
+    this.#closed = true;
     await this.#writer?.close();
   }
   async [Symbol.asyncDispose](): Promise<void> {

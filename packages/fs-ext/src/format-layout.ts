@@ -6,7 +6,7 @@ import { directoryBlock, newInode, sealInode } from './format-inode.js';
 import { QUOTA_FILE_SIZE, type QuotaKind, quotaFile } from './format-quota.js';
 import type { FormatRequest } from './format-request.js';
 import { FormatSpace } from './format-space.js';
-import { backupGroups, placeTables, type TablePlaces, takeBaseBlocks } from './format-tables.js';
+import { placeTables, type TablePlaces, takeBaseBlocks } from './format-tables.js';
 import { blocksInGroup, firstBlockOf, groupOfBlock } from './geometry.js';
 import {
   COMPAT,
@@ -31,9 +31,9 @@ import {
   orphanTailLayout,
   RO_COMPAT,
 } from './layout.js';
+import { DIND_SLOT, resizeInodeBlocks } from './resize-inode.js';
 import type { Superblock } from './superblock.js';
 
-const DIND_SLOT = 13;
 const MIN_BLOCKS_FOR_JOURNAL = 2048;
 /** Journal size in blocks by blocks of the file system: below the first number, the second. */
 const JOURNAL_SIZES: readonly (readonly [number, number])[] = [
@@ -203,10 +203,6 @@ export class FormatLayout {
     this.#ownedBytes += file.taken * g.blockSize;
   }
 
-  /**
-   * The resize inode: a double-indirect block whose entries are the reserved descriptor blocks; each of those lists its copies in
-   * the backup groups. So they belong to a file and nothing else takes them.
-   */
   #resizeInode(): void {
     const { geometry: g } = this.superblock;
     const fanout = g.blockSize / 4;
@@ -214,23 +210,12 @@ export class FormatLayout {
     if (dind === undefined) throw new UsageError('no room for the resize inode', { argument: 'size' });
     this.space.take(dind.start, g.clusterRatio);
     this.#markData(dind.start, 1);
-    const table = new Uint8Array(g.blockSize);
-    const backups = backupGroups(g);
-    for (let i = 0; i < g.reservedGdtBlocks; i++) {
-      const index = g.descriptorBlocks + i;
-      const reserved = g.superblockBlock + 1 + index;
-      viewOf(table).setUint32(4 * (index % fanout), reserved, true);
-      const copies = new Uint8Array(g.blockSize);
-      for (const [k, group] of backups.slice(0, fanout).entries()) {
-        viewOf(copies).setUint32(4 * k, reserved + group * g.blocksPerGroup, true);
-      }
-      this.blocks.set(reserved, copies);
-    }
+    const { table, copies, taken } = resizeInodeBlocks(g);
+    for (const [block, list] of copies) this.blocks.set(block, list);
     this.blocks.set(dind.start, table);
     const map = new Uint8Array(I_BLOCK_SIZE);
     viewOf(map).setUint32(4 * DIND_SLOT, dind.start, true);
     const size = (fanout * fanout + fanout + 12) * g.blockSize;
-    const taken = g.clusterRatio * (1 + g.reservedGdtBlocks * (1 + backups.length));
     if (size >= 0x80000000)
       this.superblock.set({ featureRoCompat: this.superblock.get('featureRoCompat') | RO_COMPAT.LARGE_FILE });
     this.#addInode(

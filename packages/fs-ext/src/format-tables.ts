@@ -28,19 +28,19 @@ export function takeBaseBlocks(space: FormatSpace): void {
 }
 
 /**
- * Place bitmaps and inode tables of all groups and take their blocks. With flex_bg, those of a flex group lie side by side from its
+ * Place bitmaps and inode tables of the groups from `first` on and take their blocks, all within those groups. With flex_bg, those of a flex group lie side by side from its
  * first group on: all block bitmaps, all inode bitmaps, all inode tables. Otherwise every group holds its own.
  * @throws FsError ENOSPC
  */
-export function placeTables(space: FormatSpace): TablePlaces[] {
+export function placeTables(space: FormatSpace, first = 0): TablePlaces[] {
   const g = space.geometry;
   const places: TablePlaces[] = [];
-  for (let group = 0; group < g.groupCount; group++) {
-    const previous = places[group - 1];
+  for (let group = first; group < g.groupCount; group++) {
+    const previous = places.at(-1);
     const place = (slot: Slot, size: number, behind?: number): number => {
       const at =
         g.groupsPerFlex > 1
-          ? placeInFlex(space, group, size, previous?.[slot], behind)
+          ? placeInFlex(space, { group, first }, size, previous?.[slot], behind)
           : placeInGroup(space, group, size);
       space.take(at, size);
       return at;
@@ -70,14 +70,15 @@ function placeInGroup(space: FormatSpace, group: number, size: number): number {
  */
 function placeInFlex(
   space: FormatSpace,
-  group: number,
+  { group, first }: { readonly group: number; readonly first: number },
   size: number,
   previous: number | undefined,
   behind?: number,
 ): number {
   const g = space.geometry;
-  const firstGroup = group - (group % g.groupsPerFlex);
-  const lastGroup = Math.min(firstGroup + g.groupsPerFlex, g.groupCount) - 1;
+  const flexStart = group - (group % g.groupsPerFlex);
+  const firstGroup = Math.max(flexStart, first);
+  const lastGroup = Math.min(flexStart + g.groupsPerFlex, g.groupCount) - 1;
   const rest = Math.min((lastGroup - group + 1) * size, Math.floor(g.blocksPerGroup / 4));
   if (previous !== undefined && group !== firstGroup && space.isFree(previous + size, size)) return previous + size;
   // A flex group of a single group leaves the room of a full one, as mke2fs does.
@@ -87,7 +88,7 @@ function placeInFlex(
   const at =
     space.find(from, limit, Math.max(rest, size)) ??
     space.find(from, limit, size) ??
-    space.find(g.firstDataBlock, g.blocksCount, size);
+    space.find(firstBlockOf(g, first), g.blocksCount, size);
   if (at === undefined) throw noSpace();
   return at;
 }

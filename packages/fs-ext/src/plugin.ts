@@ -12,9 +12,9 @@ export const plugin = definePlugin({
       rank: 100,
       capabilities: {
         supports: {
-          ext2: ['read', 'write', 'format', 'check', 'xattr'],
-          ext3: ['read', 'write', 'format', 'check', 'xattr'],
-          ext4: ['read', 'write', 'format', 'check', 'xattr'],
+          ext2: ['read', 'write', 'format', 'check', 'xattr', 'resize'],
+          ext3: ['read', 'write', 'format', 'check', 'xattr', 'resize'],
+          ext4: ['read', 'write', 'format', 'check', 'xattr', 'resize'],
         },
       },
       load: async () => (await import('./driver.js')).extDriver(),

@@ -4,8 +4,8 @@ import type { ExtChecksum } from './checksum.js';
 import type { Geometry } from './geometry.js';
 import { GroupTable } from './group-table.js';
 import { InodeTable } from './inode-table.js';
-import { COMPAT, CREATOR_HURD, INCOMPAT, RO_COMPAT } from './layout.js';
-import type { Superblock } from './superblock.js';
+import { COMPAT, CREATOR_HURD, INCOMPAT, RO_COMPAT, SUPERBLOCK_OFFSET, SUPERBLOCK_SIZE } from './layout.js';
+import { Superblock } from './superblock.js';
 
 /** What every part of an opened file system works with. */
 export interface Volume {
@@ -56,6 +56,12 @@ export function makeVolume(device: BlockDevice, superblock: Superblock, options:
     hasType: superblock.hasIncompat(INCOMPAT.FILETYPE),
     hasIndex: superblock.has(COMPAT.DIR_INDEX),
   };
+}
+
+/** The parts anew, after the file system's geometry changed on the device. */
+export async function reopenVolume(device: BlockDevice, options: VolumeOptions): Promise<Volume> {
+  const raw = await device.read(SUPERBLOCK_OFFSET, SUPERBLOCK_SIZE);
+  return makeVolume(device, Superblock.parse(raw.slice()), options);
 }
 
 /** What one block was verified as; with the inode number it makes the key of `BlockStore.isVerified`. */
