@@ -14,6 +14,8 @@ const ESCAPES = /\x1b\[[0-9;?]*[A-Za-z]|\r/g;
 interface Step {
   readonly expect: string;
   readonly type: string;
+  /** Seconds to wait before typing. */
+  readonly after?: number;
 }
 
 describe.runIf(requireTools('python3', 'mke2fs', 'sfdisk'))('the shell at a terminal', () => {
@@ -62,10 +64,13 @@ describe.runIf(requireTools('python3', 'mke2fs', 'sfdisk'))('the shell at a term
   it('completes commands, devices and guest paths with Tab', () => {
     const { shown } = talk(
       [
-        { expect: '><fs> ', type: 'mkdir-mo\t/sub 0755\n' },
+        { expect: '><fs> ', type: 'mkdir-mo\t' },
+        { expect: 'mkdir-mode ', type: '/sub 0755\n' },
         { expect: '><fs> ', type: 'touch /sub/only\n' },
-        { expect: '><fs> ', type: 'ls /su\t\n' },
-        { expect: 'only\n><fs> '.replace('\n', '\r\n'), type: 'vfs-type /dev/sda1\t\n' },
+        { expect: '><fs> ', type: 'ls /su\t' },
+        { expect: '/sub/', type: '\n' },
+        { expect: 'only\r\n', type: 'vfs-type /dev/sda1\t' },
+        { expect: '/dev/sda1 ', type: '\n' },
         { expect: '><fs> ', type: 'quit\n' },
       ],
       ['-a', disk, '-m', '/dev/sda1'],
@@ -99,10 +104,10 @@ describe.runIf(requireTools('python3', 'mke2fs', 'sfdisk'))('the shell at a term
       [
         { expect: '><fs> ', type: 'run\n' },
         { expect: '><fs> ', type: 'echo before\n' },
-        { expect: 'before\r\n><fs> ', type: 'sleep 50\n' },
-        { expect: 'sleep 50\r\n', type: '\x03' },
+        { expect: 'before\r\n', type: 'sleep 50\n' },
+        { expect: 'sleep 50\r', after: 2, type: '\x03' },
         { expect: '><fs> ', type: 'echo after\n' },
-        { expect: 'after\r\n><fs> ', type: 'quit\n' },
+        { expect: 'after\r\n', type: 'quit\n' },
       ],
       ['-a', disk],
     );

@@ -1,4 +1,4 @@
-"""Runs a program on a pseudo-terminal: for each step waits for a text and types another. Prints what the terminal showed."""
+"""Runs a program on a pseudo-terminal: for each step waits for a text (and `after` seconds) and types another. Prints what the terminal showed."""
 import json, os, pty, select, sys, time
 
 steps, argv = json.loads(sys.argv[1]), sys.argv[2:]
@@ -32,6 +32,7 @@ for step in steps:
             sys.stdout.buffer.write(shown)
             sys.exit("never saw " + repr(step["expect"]))
     seen = shown.index(wanted, seen) + len(wanted)
+    time.sleep(step.get("after", 0))
     os.write(fd, step["type"].encode())
 while time.time() < deadline and read(1):
     pass

@@ -81,8 +81,11 @@ export class TerminalInput {
       },
     });
     editor.on('line', (line) => {
-      if (this.#deliver === undefined) this.#waiting.push(line);
-      else this.#deliver(line);
+      // Pasted lines come all at once: only the first is the answer.
+      const deliver = this.#deliver;
+      this.#deliver = undefined;
+      if (deliver === undefined) this.#waiting.push(line);
+      else deliver(line);
     });
     // An interrupt at the prompt starts the line anew, as in other shells.
     editor.on('SIGINT', () => {
