@@ -81,14 +81,14 @@ export class BlockAllocator {
     const d = await groups.modify(group);
     const bits = await modifyBlockBitmap(this.volume, d);
     setBits(bits, from, from + length);
-    if (d.freeBlocks < length || superblock.freeBlocks < length) {
+    const blocks = length * geometry.clusterRatio;
+    if (d.freeBlocks < length || superblock.freeBlocks < blocks) {
       const reason = `group ${group} has more free blocks in its bitmap than it counts`;
       throw new CorruptImageError({ structure: 'ext4_group_desc', field: 'bg_free_blocks_count', reason });
     }
     d.freeBlocks -= length;
-    superblock.freeBlocks -= length;
-    const { clusterRatio } = geometry;
-    return { block: firstBlockOf(geometry, group) + from * clusterRatio, count: length * clusterRatio };
+    superblock.freeBlocks -= blocks;
+    return { block: firstBlockOf(geometry, group) + from * geometry.clusterRatio, count: blocks };
   }
 
   /**
@@ -124,7 +124,7 @@ export class BlockAllocator {
   }
 
   async #give(group: number, from: number, to: number): Promise<void> {
-    const { superblock, groups } = this.volume;
+    const { superblock, groups, geometry } = this.volume;
     const d = await groups.modify(group);
     const bits = await modifyBlockBitmap(this.volume, d);
     if (runEnd(bits, from, to, false) < to || !testBit(bits, from)) {
@@ -132,7 +132,7 @@ export class BlockAllocator {
     }
     clearBits(bits, from, to);
     d.freeBlocks += to - from;
-    superblock.freeBlocks += to - from;
+    superblock.freeBlocks += (to - from) * geometry.clusterRatio;
     if (from < (this.#hints.get(group) ?? 0)) this.#hints.set(group, from);
   }
 }

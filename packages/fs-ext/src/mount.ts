@@ -103,7 +103,7 @@ async function recount(volume: Volume): Promise<void> {
     blocks += d.freeBlocks;
     inodes += d.freeInodes;
   }
-  superblock.freeBlocks = blocks;
+  superblock.freeBlocks = blocks * geometry.clusterRatio;
   superblock.set({ freeInodes: inodes });
 }
 

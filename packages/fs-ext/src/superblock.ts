@@ -85,6 +85,7 @@ export class Superblock {
     if (this.checksum.metadata) this.set({ checksum: superblockChecksum(this.raw) });
   }
 
+  /** Free blocks; blocks also where descriptors count clusters. */
   get freeBlocks(): number {
     const hi = this.hasIncompat(INCOMPAT.BIT64) ? this.get('freeBlocksHi') : 0;
     return this.get('freeBlocksLo') + hi * 0x100000000;
