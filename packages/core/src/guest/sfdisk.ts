@@ -31,7 +31,6 @@ class Layout {
   readonly #last: number;
   readonly #taken: Placed[] = [];
   #extended: Placed | undefined;
-  #next = 0;
   #primaries = 0;
 
   constructor(
@@ -50,20 +49,27 @@ class Layout {
     const place = this.#place(line, isLogical);
     const number = this.table.add({ ...place, ...this.#attributes(line, isLogical, isExtended) });
     if (line.bootable === true) this.table.setBootable(number, true);
-    this.#taken.push(place);
     if (!isLogical) this.#primaries += 1;
     if (isExtended) this.#extended = place;
-    else this.#next = place.end + 1;
-    // The first logical partition begins behind its own record.
-    if (this.#primaries === PRIMARIES && this.#extended !== undefined && !isLogical)
-      this.#next = this.#extended.start + 1;
+    else this.#taken.push(place);
+  }
+
+  /** The first free place at a whole MiB. A logical partition has its record in a sector before it. */
+  #firstFree(isLogical: boolean): number {
+    const grain = GRAIN / this.#sectorSize;
+    const record = isLogical ? 1 : 0;
+    let start = isLogical ? alignUp(this.#extended!.start + record, grain) : grain;
+    const taken = this.#extended === undefined || isLogical ? this.#taken : [...this.#taken, this.#extended];
+    for (const { start: first, end } of [...taken].sort((a, b) => a.start - b.start)) {
+      if (start >= first && start <= end + record) start = alignUp(end + 1 + record, grain);
+    }
+    return start;
   }
 
   #place(line: ScriptLine, isLogical: boolean): Placed {
-    const grain = GRAIN / this.#sectorSize;
-    const start = line.start ?? Math.max(grain, alignUp(this.#next + (isLogical ? 1 : 0), grain));
+    const start = line.start ?? this.#firstFree(isLogical);
     const limit = isLogical ? this.#extended!.end : this.#last;
-    const following = this.#taken.filter((p) => p.start > start && p !== this.#extended).map((p) => p.start - 1);
+    const following = this.#taken.filter((p) => p.start > start).map((p) => p.start - 1);
     const end = line.size === undefined ? Math.min(limit, ...following) : start + line.size - 1;
     if (end < start) throw new UsageError(`there is no room for a partition from sector ${start} on`);
     return { start, end };

@@ -36,7 +36,9 @@ function findDevice(g: Session, action: string, tag: string, matches: (device: D
 }
 
 async function minimumSize(g: Session, name: string): Promise<number> {
-  return g.withFilesystem(name, true, async (fs) => {
+  // File systems that are open read-only have no ability to be resized.
+  const { writable } = g.device(parseMountable(name).device).device;
+  return g.withFilesystem(name, !writable, async (fs) => {
     if (supports(fs, 'resize')) return fs.minimumSize();
     const reason = `there is no telling the least size of ${fs.identity.type}`;
     throw new FsError('ENOTSUP', { operation: 'vfs_minimum_size', path: name, reason });

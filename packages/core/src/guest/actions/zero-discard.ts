@@ -123,7 +123,7 @@ export const zeroDiscardActions = [
     args: [arg('mountpoint', Pathname)],
     options: { offset: Int64, length: Int64, minimumfreeextent: Int64 },
     returns: 'void',
-    doc: 'Give the free space of a mounted file system back to the image: within `length` bytes from `offset`, runs of at least `minimumfreeextent` bytes.',
+    doc: 'Give the free space of a mounted file system back to the image: within `length` bytes from `offset`, runs of at least `minimumfreeextent` bytes. A format like qcow2 frees its clusters; in a raw file, zeros are written except at its end.',
     run: trim,
   }),
   defineAction({
