@@ -147,15 +147,23 @@ export class Differential {
       await device.close();
     }
     if (!this.#mountable) return;
-    const twinDevice = await ImageDevice.open(twin, false);
+    await this.#readOfKernelImage(twin);
+    await this.#kernelView(ours, theirs, timed);
+  }
+
+  /** Compared with the kernel's view after a fresh mount: what it holds in memory is not always what it has written (inline_data). */
+  async #readOfKernelImage(twin: string): Promise<void> {
+    const kernel = KernelMount.open(twin);
+    const theirs = await kernel.tree();
+    await kernel.close();
+    const device = await ImageDevice.open(twin, false);
     try {
-      const fs = await this.#driver.open(twinDevice, { readonly: true });
+      const fs = await this.#driver.open(device, { readonly: true });
       this.#same("our view of the kernel's image", await engineTree(fs), theirs, new Set(theirs.map((e) => e.path)));
       await fs.close();
     } finally {
-      await twinDevice.close();
+      await device.close();
     }
-    await this.#kernelView(ours, theirs, timed);
   }
 
   /** The kernel mounts what we wrote, sees the same, and can go on writing. */

@@ -33,8 +33,9 @@ export async function writeUuid(change: Change, text: string): Promise<void> {
   }
   superblock.set({ uuid });
   if (checksum.descriptors && !checksum.metadata) {
-    checksum.setUuid(uuid);
+    // They are read and verified under the old UUID, and sealed under the new one when they are written.
     for (let group = 0; group < geometry.groupCount; group += geometry.descriptorsPerBlock) await groups.modify(group);
+    checksum.setUuid(uuid);
   }
   await updateBackups(change);
 }
