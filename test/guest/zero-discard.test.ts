@@ -29,11 +29,7 @@ describe.runIf(requireTools('mke2fs', 'mkfs.vfat', 'e2fsck', 'fsck.fat', 'sgdisk
         await g.zero('/dev/sda');
         expect((await g.preadDevice('/dev/sda', 128 * 1024, 0)).every((b) => b === 0)).toBe(true);
       });
-      expect(
-        readFileSync(disk)
-          .subarray(128 * 1024)
-          .every((b) => b === 0xaa),
-      ).toBe(true);
+      expect(countOf(readFileSync(disk), 0xaa)).toBe(4 * MIB - 128 * 1024);
       await t.with([disk], async (g) => {
         await g.zeroDevice('/dev/sda');
         expect(await g.isZeroDevice('/dev/sda')).toBe(true);
