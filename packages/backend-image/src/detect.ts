@@ -1,5 +1,6 @@
 import type { HostFile } from '@vmcraft/core';
 import { PROBE_WINDOW } from './limits.js';
+import { isFooterOf } from './vhd/footer.js';
 
 /** A format as qemu names it, told from a file's own bytes. */
 interface Signature {
@@ -27,11 +28,7 @@ const SIGNATURES: readonly Signature[] = [
   { format: 'bochs', at: 0, bytes: 'Bochs Virtual HD Image' },
   { format: 'cloop', at: 0, bytes: '#!/bin/sh\n#V2.0 Format' },
   { format: 'dmg', at: -512, bytes: 'koly' },
-  { format: 'vpc', at: -512, bytes: 'conectix' },
 ];
-
-/** Bytes of a VHD footer without the last, which Virtual PC before 2004 left out. */
-const OLD_VHD_FOOTER = 511;
 
 /**
  * The format of a file: `raw` when nothing else matches. A file smaller than a sector is raw as well.
@@ -45,7 +42,7 @@ export async function detectFormat(file: HostFile): Promise<string> {
       return s.format === 'qcow2' && head[7] === 1 ? 'qcow' : s.format;
     }
   }
-  if (tail.length >= OLD_VHD_FOOTER && matches(tail, tail.length - OLD_VHD_FOOTER, 'conectix')) return 'vpc';
+  if (isFooterOf(tail, file.size)) return 'vpc';
   if (isDescriptor(head)) return 'vmdk';
   if (matches(head, 257, 'ustar') && /\.ovf$/i.test(tarName(head))) return 'ova';
   return 'raw';

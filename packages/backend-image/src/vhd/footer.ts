@@ -40,6 +40,25 @@ export async function readFooter(file: HostFile): Promise<Footer> {
   throw corruptFooter('cookie', L.FOOTER_COOKIE, 'something else', Math.max(0, file.size - L.VhdFooter.size));
 }
 
+/**
+ * Whether the last bytes of a file are a footer that belongs to it. One that says a fixed disk is longer than the file came along when
+ * a piece was cut out of another image: such a file is what it seems, raw.
+ * @param tail the last 512 bytes of a file of `fileSize` bytes, or fewer
+ */
+export function isFooterOf(tail: Uint8Array, fileSize: number): boolean {
+  for (const length of [L.VhdFooter.size, L.OLD_FOOTER_SIZE]) {
+    if (tail.length < length) continue;
+    const data = new Uint8Array(L.VhdFooter.size);
+    data.set(tail.subarray(tail.length - length));
+    const fields = L.VhdFooter.decode(data, 0, fileSize - length);
+    if (fields.cookie !== L.FOOTER_COOKIE) continue;
+    if (fields.diskType !== L.FIXED || fields.checksum !== checksum(data, L.VhdFooter.offsetOf('checksum')))
+      return true;
+    return fields.currentSize <= BigInt(Number.MAX_SAFE_INTEGER) && diskSize(fields) <= fileSize - length;
+  }
+  return false;
+}
+
 function checkFooter(f: Footer['fields']): void {
   if (f.fileFormatVersion >>> 16 !== L.FILE_FORMAT_MAJOR) {
     throw new UnsupportedFeatureError({ feature: `version ${f.fileFormatVersion.toString(16)}`, structure: 'vhd' });

@@ -8,6 +8,9 @@ import type { StructValue } from '../structs.js';
 const path = arg('path', Pathname);
 const names = arg('names', StringList(Filename));
 
+/** Files looked at together: enough to overlap reads, and a bound on what is held in memory. */
+const AT_ONCE = 64;
+
 async function statns(g: Session, name: string, action: string, follow: boolean): Promise<StructValue<'statns'>> {
   return statnsAt(g.vfs, await g.vfs.resolve(name, action, follow));
 }
@@ -16,16 +19,19 @@ async function statns(g: Session, name: string, action: string, follow: boolean)
 async function lstatList(g: Session, directory: string, list: readonly string[], action: string) {
   const dir = await g.vfs.resolve(directory, action);
   if (!(await dir.isDirectory())) throw new FsError('ENOTDIR', { operation: action, path: directory });
-  return Promise.all(
-    list.map(async (name) => {
+  const stats: StructValue<'statns'>[] = [];
+  for (let at = 0; at < list.length; at += AT_ONCE) {
+    const some = list.slice(at, at + AT_ONCE).map(async (name) => {
       try {
         const location = await g.vfs.child(dir, name);
         return location === undefined ? missingStatns() : await statnsAt(g.vfs, location);
       } catch {
         return missingStatns();
       }
-    }),
-  );
+    });
+    stats.push(...(await Promise.all(some)));
+  }
+  return stats;
 }
 
 /** Whether something of a type is at a path; a missing one is not. */
