@@ -3,6 +3,8 @@ import type { Timestamp } from './filesystem.js';
 /** Where bytes go. `close()` is called once at the end, `abort()` instead when the work fails. */
 export interface ByteSink {
   write(chunk: Uint8Array): Promise<void> | void;
+  /** Pass over `length` bytes that are zeros, leaving a hole. Sinks that cannot have holes have no such method. */
+  skip?(length: number): Promise<void> | void;
   close?(): Promise<void> | void;
   abort?(reason: unknown): Promise<void> | void;
 }
@@ -39,6 +41,8 @@ export interface HostEntry {
   readonly size: number;
   readonly rdev: { readonly major: number; readonly minor: number };
   readonly mtime: Timestamp;
+  /** The same for all names of an object that has several and is no directory; else undefined. */
+  readonly link?: string;
 }
 
 /** How to make a host file. */
@@ -59,6 +63,10 @@ export interface HostTree {
   /** Fails when anything is at the path. */
   mkdir(path: string, mode: number): Promise<void>;
   symlink(target: string, path: string): Promise<void>;
+  /** Another name for a file; a symbolic link at its end is not followed. Fails when anything is at the path. */
+  link(existing: string, path: string): Promise<void>;
+  /** Take a name away that is no directory. */
+  unlink(path: string): Promise<void>;
   /** Permissions and modification time of a file or directory. */
   setAttributes(path: string, attributes: { readonly mode?: number; readonly mtime?: Timestamp }): Promise<void>;
   join(directory: string, name: string): string;

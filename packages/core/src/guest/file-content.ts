@@ -73,7 +73,8 @@ function* slices(content: Uint8Array): Generator<Uint8Array> {
   for (let at = 0; at < content.length; at += WRITE_CHUNK) yield content.subarray(at, at + WRITE_CHUNK);
 }
 
-async function* gathered(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+/** Small chunks put together to {@link WRITE_CHUNK} bytes. */
+export async function* gathered(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   let parts: Uint8Array[] = [];
   let size = 0;
   for await (const chunk of source) {

@@ -1,5 +1,5 @@
 import { constants, type Stats } from 'node:fs';
-import { chmod, lstat, mkdir, open, readdir, readlink, symlink, unlink, utimes } from 'node:fs/promises';
+import { chmod, link, lstat, lutimes, mkdir, open, readdir, readlink, symlink, unlink } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { ByteSink, HostCreateOptions, HostEntry, HostTree } from '../contracts/index.js';
 import { type HostError, UsageError } from '../errors/index.js';
@@ -35,12 +35,20 @@ export class NodeHostTree implements HostTree {
     await attempt(path, 'symlink', () => symlink(target, path));
   }
 
+  async link(existing: string, path: string): Promise<void> {
+    await attempt(path, 'link', () => link(existing, path));
+  }
+
+  async unlink(path: string): Promise<void> {
+    await attempt(path, 'unlink', () => unlink(path));
+  }
+
   async setAttributes(path: string, attributes: Parameters<HostTree['setAttributes']>[1]): Promise<void> {
     const { mode, mtime } = attributes;
     if (mode !== undefined) await attempt(path, 'chmod', () => chmod(path, mode & PERMISSIONS));
     if (mtime !== undefined) {
       const seconds = mtime.sec + mtime.nsec / 1e9;
-      await attempt(path, 'set times', () => utimes(path, seconds, seconds));
+      await attempt(path, 'set times', () => lutimes(path, seconds, seconds));
     }
   }
 
@@ -48,7 +56,10 @@ export class NodeHostTree implements HostTree {
     if (name === '' || name === '.' || name === '..' || name.includes('/')) {
       throw new UsageError(`'${name}' is not a file name`);
     }
-    return join(directory, name);
+    const path = join(directory, name);
+    // A name that separates on this host, though it does not in the guest.
+    if (basename(path) !== name) throw new UsageError(`'${name}' is not a file name on this host`);
+    return path;
   }
 
   basename(path: string): string {
@@ -64,18 +75,34 @@ export async function createHostFile(path: string, options: HostCreateOptions = 
   const flags = O_WRONLY | O_CREAT | (exclusive ? O_EXCL | O_NOFOLLOW : O_TRUNC);
   const handle = await attempt(path, 'create', () => open(path, flags, options.mode ?? 0o666));
   let isOpen = true;
+  let skipped = 0;
+  let position = 0;
   const close = async (): Promise<void> => {
     if (!isOpen) return;
     isOpen = false;
     await attempt(path, 'close', () => handle.close());
   };
+  const isRegular = (await attempt(path, 'stat', () => handle.stat())).isFile();
+  const write = async (chunk: Uint8Array): Promise<void> => {
+    // Pipes and devices have no positions.
+    const from = skipped > 0 ? position : null;
+    for (let at = 0; at < chunk.length; ) {
+      const to = from === null ? null : from + at;
+      at += (await attempt(path, 'write', () => handle.write(chunk, at, chunk.length - at, to))).bytesWritten;
+    }
+    position += chunk.length;
+  };
+  const skip = (length: number): void => {
+    skipped += length;
+    position += length;
+  };
   return {
-    async write(chunk) {
-      for (let at = 0; at < chunk.length; ) {
-        at += (await attempt(path, 'write', () => handle.write(chunk, at))).bytesWritten;
-      }
+    write,
+    ...(isRegular ? { skip } : {}),
+    async close() {
+      if (skipped > 0) await attempt(path, 'truncate', () => handle.truncate(position));
+      await close();
     },
-    close,
     async abort() {
       await close();
       if (before === undefined) await unlink(path).catch(() => undefined);
@@ -106,7 +133,7 @@ function kindOf(stat: Stats): HostEntry['kind'] {
 }
 
 function entryOf(stat: Stats): HostEntry {
-  const { uid, gid, size, rdev } = stat;
+  const { uid, gid, size, rdev, dev, ino } = stat;
   const seconds = Math.floor(stat.mtimeMs / 1000);
   return {
     kind: kindOf(stat),
@@ -117,5 +144,6 @@ function entryOf(stat: Stats): HostEntry {
     // makedev(3) of glibc for numbers below 2^12 and 2^20.
     rdev: { major: (rdev >>> 8) & 0xfff, minor: (rdev & 0xff) | ((rdev >>> 12) & 0xfff00) },
     mtime: { sec: seconds, nsec: Math.floor((stat.mtimeMs - seconds * 1000) * 1e6) },
+    ...(stat.nlink > 1 && !stat.isDirectory() ? { link: `${dev}:${ino}` } : {}),
   };
 }

@@ -1,3 +1,4 @@
+import { archiveActions } from './archive.js';
 import { blockCopyActions } from './block-copy.js';
 import { blockDeviceActions } from './block-device.js';
 import { e2fsMakeActions } from './e2fs-make.js';
@@ -47,4 +48,5 @@ export const allActions = [
   ...partitionTableActions,
   ...zeroDiscardActions,
   ...transferActions,
+  ...archiveActions,
 ] as const;
