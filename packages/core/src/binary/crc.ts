@@ -8,46 +8,61 @@ function table(polynomial: number): Uint32Array {
   return t;
 }
 
-/** Eight tables for the slicing-by-8 form: table k advances a byte by k further bytes. */
-function slices(polynomial: number): Uint32Array[] {
+/** Bytes that one step of the loop takes. */
+const STEP = 16;
+const IS_LITTLE_ENDIAN = new Uint8Array(Uint32Array.of(1).buffer)[0] === 1;
+
+/** Tables for the slicing-by-16 form, one after the other: table k advances a byte by k further bytes. */
+function slices(polynomial: number): Int32Array {
   const first = table(polynomial);
-  const all = [first];
-  for (let k = 1; k < 8; k++) {
-    const previous = all[k - 1] as Uint32Array;
-    all.push(previous.map((c) => ((first[c & 0xff] as number) ^ (c >>> 8)) >>> 0));
+  const all = new Int32Array(256 * STEP);
+  all.set(first);
+  for (let i = 256; i < all.length; i++) {
+    const c = all[i - 256]!;
+    all[i] = first[c & 0xff]! ^ (c >>> 8);
   }
   return all;
 }
 
 /** The reflected register update over `data`, without initial or final inversion. */
-function update(s: Uint32Array[], seed: number, data: Uint8Array): number {
-  const [t0, t1, t2, t3, t4, t5, t6, t7] = s as [
-    Uint32Array,
-    Uint32Array,
-    Uint32Array,
-    Uint32Array,
-    Uint32Array,
-    Uint32Array,
-    Uint32Array,
-    Uint32Array,
-  ];
-  let c = seed >>> 0;
-  let i = 0;
+function update(t: Int32Array, seed: number, data: Uint8Array): number {
   const end = data.length;
-  for (const stop = end - 7; i < stop; i += 8) {
-    c ^= data[i]! | (data[i + 1]! << 8) | (data[i + 2]! << 16) | (data[i + 3]! << 24);
+  // Whole words are read through a view of 32-bit integers, which must begin at a multiple of four.
+  const lead = IS_LITTLE_ENDIAN ? Math.min(-data.byteOffset & 3, end) : end;
+  let c = updateBytes(t, seed, data, 0, lead);
+  const words = ((end - lead) >>> 4) << 2;
+  if (words === 0) return updateBytes(t, c, data, lead, end) >>> 0;
+  const w = new Int32Array(data.buffer, data.byteOffset + lead, words);
+  for (let k = 0; k < words; k += 4) {
+    const a = w[k]! ^ c;
+    const b = w[k + 1]!;
+    const d = w[k + 2]!;
+    const e = w[k + 3]!;
     c =
-      t7[c & 0xff]! ^
-      t6[(c >>> 8) & 0xff]! ^
-      t5[(c >>> 16) & 0xff]! ^
-      t4[c >>> 24]! ^
-      t3[data[i + 4]!]! ^
-      t2[data[i + 5]!]! ^
-      t1[data[i + 6]!]! ^
-      t0[data[i + 7]!]!;
+      t[0xf00 + (a & 0xff)]! ^
+      t[0xe00 + ((a >>> 8) & 0xff)]! ^
+      t[0xd00 + ((a >>> 16) & 0xff)]! ^
+      t[0xc00 + (a >>> 24)]! ^
+      t[0xb00 + (b & 0xff)]! ^
+      t[0xa00 + ((b >>> 8) & 0xff)]! ^
+      t[0x900 + ((b >>> 16) & 0xff)]! ^
+      t[0x800 + (b >>> 24)]! ^
+      t[0x700 + (d & 0xff)]! ^
+      t[0x600 + ((d >>> 8) & 0xff)]! ^
+      t[0x500 + ((d >>> 16) & 0xff)]! ^
+      t[0x400 + (d >>> 24)]! ^
+      t[0x300 + (e & 0xff)]! ^
+      t[0x200 + ((e >>> 8) & 0xff)]! ^
+      t[0x100 + ((e >>> 16) & 0xff)]! ^
+      t[e >>> 24]!;
   }
-  for (; i < end; i++) c = t0[(c ^ data[i]!) & 0xff]! ^ (c >>> 8);
-  return c >>> 0;
+  return updateBytes(t, c, data, lead + words * 4, end) >>> 0;
+}
+
+function updateBytes(t: Int32Array, seed: number, data: Uint8Array, from: number, to: number): number {
+  let c = seed;
+  for (let i = from; i < to; i++) c = t[(c ^ data[i]!) & 0xff]! ^ (c >>> 8);
+  return c;
 }
 
 /** Reflected polynomial of CRC-32 (ISO 3309 / IEEE 802.3). */
