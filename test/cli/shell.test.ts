@@ -105,7 +105,7 @@ describe.runIf(requireTools('mke2fs', 'sfdisk'))('the shell', () => {
   it('raises events', async () => {
     const input = 'event x enter,close "echo $EVENT $1"\nget-verbose\nlist-events\n';
     const { stdout } = await cli([], { input });
-    expect(stdout).toBe('enter get_verbose\nfalse\n"x" (0): close,enter: echo $EVENT $1\nclose \n');
+    expect(stdout).toBe('enter get_verbose\nfalse\n"x" (0): close,enter: echo $EVENT $1\nclose\n');
   });
 
   it('makes prepared disks', async () => {

@@ -66,7 +66,7 @@ function contextFor(options: Record<string, unknown>, make: ContextMaker): TaskC
 /** Declares one task. */
 class TaskBuilder {
   constructor(
-    private readonly program: Command,
+    readonly program: Command,
     private readonly make: ContextMaker,
   ) {}
 
@@ -289,7 +289,7 @@ function hostTasks(tasks: TaskBuilder): void {
     'help [COMMAND]',
     'help on a task, or on a command of the shell',
     () => {},
-    async (context, [topic]) => (await import('./help.js')).helpTask(context, topic),
+    async (context, [topic]) => (await import('./help.js')).helpTask(context, topic, tasks.program),
   );
 }
 
