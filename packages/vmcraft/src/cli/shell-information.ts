@@ -32,15 +32,25 @@ export async function showInformation(
 }
 
 /** Print the help page of a command or the list of all; the exit code. */
-export async function commandHelp(topic: string, factory: GuestFactory): Promise<number> {
-  const guest = await factory({ dryRun: true, force: false });
+async function commandHelp(topic: string, factory: GuestFactory): Promise<number> {
   try {
-    process.stdout.write(helpText({ guest, meta: metaCommands() }, topic));
+    process.stdout.write(await commandHelpText(topic, factory));
     return EXIT.ok;
   } catch (error) {
     if (!(error instanceof ShellError)) throw error;
     process.stderr.write(`${error.message}\n`);
     return EXIT.failure;
+  }
+}
+
+/**
+ * The help page of a command, or the list of all for `--list`.
+ * @throws ShellError when there is no such command
+ */
+export async function commandHelpText(topic: string, factory: GuestFactory): Promise<string> {
+  const guest = await factory({ dryRun: true, force: false });
+  try {
+    return helpText({ guest, meta: metaCommands() }, topic);
   } finally {
     await guest.rollback();
   }
