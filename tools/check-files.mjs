@@ -17,7 +17,8 @@ for (const file of files) {
   const text = readFileSync(`${root}/${file}`, 'utf8');
   const lines = text.split('\n').length - 1;
   if (lines > MAX_LINES) problems.push(`${file}: ${lines} lines, ${MAX_LINES} at most`);
-  if (/\b(TODO|FIXME|XXX)\b/.test(text) && !file.endsWith('check-files.mjs')) problems.push(`${file}: unfinished work is an issue, not a comment`);
+  if (/\b(TODO|FIXME|XXX)\b/.test(text) && !file.endsWith('check-files.mjs'))
+    problems.push(`${file}: unfinished work is an issue, not a comment`);
   if (/@ts-(ignore|nocheck)|\b(describe|it|test)\.(only|skip|todo)\b/.test(text) && !file.endsWith('check-files.mjs')) {
     problems.push(`${file}: a disabled check`);
   }

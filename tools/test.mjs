@@ -1,6 +1,7 @@
 // `npm test`: install what the tests need, check everything, run everything, and say loudly what could not run.
-import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+
 import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { install, must, root, run } from './workspace.mjs';
 
 const ci = process.env.CI !== undefined;
@@ -10,10 +11,19 @@ const report = `${cache}/vitest-${process.pid}.json`;
 
 /** As root on Debian or Ubuntu: the programs that judge our results. Elsewhere tests that need them are listed at the end. */
 function installOracles() {
-  const wanted = readFileSync(`${root}/tools/oracle-packages.txt`, 'utf8').split('\n').filter((l) => l !== '' && !l.startsWith('#'));
+  const wanted = readFileSync(`${root}/tools/oracle-packages.txt`, 'utf8')
+    .split('\n')
+    .filter((l) => l !== '' && !l.startsWith('#'));
   if (process.getuid?.() !== 0 || !existsSync('/etc/debian_version')) return;
-  const query = spawnSync('dpkg-query', ['-W', '-f', '${Package} ${db:Status-Status}\n', ...wanted], { encoding: 'utf8' });
-  const installed = new Set(query.stdout.split('\n').filter((l) => l.endsWith(' installed')).map((l) => l.split(' ')[0]));
+  const query = spawnSync('dpkg-query', ['-W', '-f', '${Package} ${db:Status-Status}\n', ...wanted], {
+    encoding: 'utf8',
+  });
+  const installed = new Set(
+    query.stdout
+      .split('\n')
+      .filter((l) => l.endsWith(' installed'))
+      .map((l) => l.split(' ')[0]),
+  );
   const missing = wanted.filter((name) => !installed.has(name));
   if (missing.length === 0) return;
   process.stdout.write(`Installing ${missing.length} Debian packages that the tests use as oracles\n`);
@@ -35,7 +45,9 @@ function summarize(passedRun) {
     for (const line of log) process.stdout.write(`!!   ${line}\n`);
   }
   rmSync(skipLog, { force: true });
-  const counts = existsSync(report) ? JSON.parse(readFileSync(report, 'utf8')) : { numPassedTests: 0, numFailedTests: 1 };
+  const counts = existsSync(report)
+    ? JSON.parse(readFileSync(report, 'utf8'))
+    : { numPassedTests: 0, numFailedTests: 1 };
   rmSync(report, { force: true });
   const skipped = (counts.numPendingTests ?? 0) + (counts.numTodoTests ?? 0);
   if (skipped > 0) process.stdout.write(`\n${skipped} tests skipped\n`);
@@ -56,7 +68,11 @@ step('files', process.execPath, ['tools/check-files.mjs']);
 step('layers', bin('depcruise'), ['--config', '.dependency-cruiser.cjs', 'packages', 'examples', 'test']);
 step('docs', process.execPath, ['tools/docs.mjs', '--check']);
 process.stdout.write('\n== tests\n');
-const ok = run(bin('vitest'), ['run', '--reporter=default', '--reporter=json', `--outputFile.json=${report}`, ...process.argv.slice(2)], {
-  env: { VMCRAFT_SKIP_LOG: skipLog, LC_ALL: 'C.UTF-8', TZ: 'UTC' },
-});
+const ok = run(
+  bin('vitest'),
+  ['run', '--reporter=default', '--reporter=json', `--outputFile.json=${report}`, ...process.argv.slice(2)],
+  {
+    env: { VMCRAFT_SKIP_LOG: skipLog, LC_ALL: 'C.UTF-8', TZ: 'UTC' },
+  },
+);
 summarize(ok);

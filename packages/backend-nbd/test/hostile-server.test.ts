@@ -21,7 +21,7 @@ async function serve(behave: (socket: Socket) => void): Promise<{ server: Server
 }
 
 const hello = Buffer.from('4e42444d4147494349484156454f50540003', 'hex');
-const optionReply = (option: number, type: number, data = Buffer.alloc(0)): Buffer => {
+const optionReply = (option: number, type: number, data: Buffer = Buffer.alloc(0)): Buffer => {
   const head = Buffer.alloc(20);
   head.writeBigUInt64BE(0x0003e889045565a9n);
   head.writeUInt32BE(option, 8);
@@ -39,7 +39,7 @@ const exportInfo = (size: bigint): Buffer => {
 /** A server that negotiates a plain export, then answers each request with `answer`. */
 const negotiating = (answer: (cookie: Buffer, socket: Socket) => void) => (socket: Socket) => {
   socket.write(hello);
-  let received = Buffer.alloc(0);
+  let received: Buffer = Buffer.alloc(0);
   let stage = 0;
   socket.on('data', (data: Buffer) => {
     received = Buffer.concat([received, data]);

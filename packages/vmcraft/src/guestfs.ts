@@ -58,7 +58,8 @@ export interface ModifiedFile {
   readonly size: number;
 }
 
-type Drives = string | DriveInput | readonly (string | DriveInput)[];
+/** One disk or several, by path, URI or with options. */
+export type Drives = string | DriveInput | readonly (string | DriveInput)[];
 
 export interface GuestFS extends ActionMethods<typeof allActions> {}
 

@@ -27,9 +27,11 @@ export type {
 export { arg, defineAction, structs } from '@vmcraft/core/guest';
 export {
   type DriveInput,
+  type Drives,
   GuestFS,
   GuestFS as NativeGuestFS,
   type GuestFSOptions,
+  type ModifiedFile,
   type OpenOptions,
 } from './guestfs.js';
 export { defaultPlugins } from './plugins.js';
