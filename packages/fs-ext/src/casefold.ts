@@ -28,6 +28,15 @@ export function sameFolded(a: Uint8Array, b: Uint8Array): boolean {
   return compareBytes(x, y) === 0;
 }
 
+/** Blocks with letters that got a case after Unicode 12.1, which the format's tables stop at. */
+const CASED_LATER =
+  /[\u0870-\u089f\u2c2f\u2c5f\ua7c0-\ua7ff\u{10570}-\u{105bf}\u{10d40}-\u{10d8f}\u{16e80}-\u{16eff}]/u;
+
+/** Whether a name may have been hashed in another folded form than {@link foldName} gives, as Unicode was younger then. */
+export function mayFoldOtherwise(name: Uint8Array): boolean {
+  return !isAscii(name) && CASED_LATER.test(decodeFileName(name));
+}
+
 /** Whether a name is valid UTF-8. */
 export function isUtf8(name: Uint8Array): boolean {
   return !/[\udc80-\udcff]/.test(decodeFileName(name).replace(/[\ud800-\udbff][\udc00-\udfff]/g, ''));

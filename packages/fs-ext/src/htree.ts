@@ -1,6 +1,6 @@
 import { CorruptImageError, UnsupportedFeatureError } from '@vmcraft/core/errors';
 import { mapBlocks } from './block-map.js';
-import { foldName } from './casefold.js';
+import { foldName, mayFoldOtherwise } from './casefold.js';
 import { type FoundEntry, findInRegion, readDirectoryBlock } from './directory.js';
 import { indexEntriesOffset } from './directory-block.js';
 import { hashName } from './dx-hash.js';
@@ -227,8 +227,7 @@ export async function findByIndex(
       if (found !== undefined) return found;
       if (!(await nextLeaf(volume, inode, frames, hash))) break;
     }
-    // Newer Unicode may fold a name otherwise than the tables it was hashed with.
-    return root.hashing.fold && !name.every((byte) => byte < 0x80) ? 'unusable' : undefined;
+    return root.hashing.fold && mayFoldOtherwise(name) ? 'unusable' : undefined;
   } catch (error) {
     if (error instanceof UnsupportedFeatureError) return 'unusable';
     if (!(error instanceof CorruptImageError) || volume.checksum.metadata) throw error;
