@@ -13,7 +13,7 @@ export class FormatWriter {
     readonly blockSize: number,
   ) {}
 
-  /** Whether making a range read as zeros costs nothing here, so that there is no point in leaving it for later. */
+  /** Whether making a range read as zeros costs little here (nothing is written over holes), so that there is no point in leaving it for later. */
   get zeroingIsFree(): boolean {
     return isDiscardable(this.device) || hasSparseMap(this.device);
   }

@@ -1,4 +1,4 @@
-import type { BlockDevice, FormatOptions } from '@vmcraft/core/contracts';
+import { type BlockDevice, type FormatOptions, isDiscardable } from '@vmcraft/core/contracts';
 import { CapabilityError, UsageError } from '@vmcraft/core/errors';
 import { superblockChecksum } from './checksum.js';
 import { newSuperblock } from './format-geometry.js';
@@ -35,7 +35,7 @@ export async function formatExt(device: BlockDevice, type: string, options: Form
   const progress = (done: number, phase: string): void => options.progress?.({ phase, done, total: 4, unit: 'steps' });
   if (!request.superblocksOnly) {
     progress(0, 'wiping');
-    if (request.discard && writer.zeroingIsFree) await writer.zero(0, device.size);
+    if (request.discard && isDiscardable(device)) await writer.zero(0, device.size);
     else await wipe(writer, device.size);
   }
   const tables = new GroupTables(layout, writer);
