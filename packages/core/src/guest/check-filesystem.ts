@@ -4,6 +4,9 @@ import { signatureOf } from './block-facts.js';
 import { changeDevice, isMounted } from './device-changes.js';
 import type { Session } from './session.js';
 
+/** Types that may have something to replay. */
+const JOURNALLED = /^ext[34]$/;
+
 /** How to check. */
 export interface CheckRequest {
   /** Change nothing, not even by replaying a journal. */
@@ -27,7 +30,7 @@ export async function checkFilesystem(
   const driver = await g.services.driverFor(request.type ?? found ?? 'unknown', 'check');
   const { device } = g.device(name, action);
   // Opening for writing replays the journal and processes orphans.
-  if (!request.readonly && device.writable && found !== undefined) {
+  if (!request.readonly && device.writable && JOURNALLED.test(found ?? '')) {
     await changeDevice(g, name, action, () => g.withFilesystem(name, false, async () => undefined));
   }
   const report = await driver.check?.(device);

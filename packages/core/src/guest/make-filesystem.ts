@@ -1,6 +1,6 @@
 import { isPowerOfTwo } from '../binary/index.js';
 import type { FormatOptions } from '../contracts/index.js';
-import { UsageError } from '../errors/index.js';
+import { CapabilityError, UsageError } from '../errors/index.js';
 import { changeDevice } from './device-changes.js';
 import type { Session } from './session.js';
 
@@ -78,10 +78,10 @@ export async function formatDevice(
   const all: FormatOptions = {
     ...options,
     ...(extra === undefined ? {} : { extra }),
-    now: g.platform.now(),
     progress: (progress) => g.events.emit('progress', progress),
   };
   await changeDevice(g, name, action, async (disk) => {
-    await driver.format?.(disk, type, all);
+    if (driver.format === undefined) throw new CapabilityError({ capability: 'format', subject: driver.name });
+    await driver.format(disk, type, all);
   });
 }

@@ -1,12 +1,14 @@
 import { alignDown } from '../binary/index.js';
 import { type FileSystem, type FsAbilities, type FsAbility, supports } from '../contracts/index.js';
 import { CapabilityError, FsError, UsageError } from '../errors/index.js';
+import { signatureOf } from './block-facts.js';
 import { checkFilesystem, describeFindings } from './check-filesystem.js';
 import { changeDevice, isMounted } from './device-changes.js';
 import { forFreeRuns, zeroRange } from './free-space.js';
 import type { Session } from './session.js';
 
 const KIB = 1024;
+const EXT = /^ext[234]$/;
 
 /** Work with an ability of an ext file system. @throws UsageError when it is another file system, CapabilityError */
 async function withExt<A extends FsAbility, T>(
@@ -19,7 +21,7 @@ async function withExt<A extends FsAbility, T>(
   if (!readonly && !g.device(name).device.writable) throw CapabilityError.readOnly(name);
   return g.withFilesystem(name, readonly, async (fs) => {
     const { type } = fs.identity;
-    if (!/^ext[234]$/.test(type)) throw new UsageError(`${name} holds ${type}, not ext2, ext3 or ext4`);
+    if (!EXT.test(type)) throw new UsageError(`${name} holds ${type}, not ext2, ext3 or ext4`);
     if (!supports(fs, ability))
       throw new CapabilityError({ capability: ability, subject: `the file system on ${name}` });
     return work(fs);
@@ -92,6 +94,10 @@ export async function checkExt(g: Session, name: string, options: E2fsckOptions,
   const given = (['correct', 'forceall', 'forceno'] as const).filter((option) => options[option] === true);
   if (given.length > 1) {
     throw new UsageError(`only one of the options ${given.map((o) => `'${o}'`).join(', ')} may be specified`);
+  }
+  const found = (await signatureOf(g, name))?.type;
+  if (found === undefined || !EXT.test(found)) {
+    throw new UsageError(`${name} holds ${found ?? 'nothing that is known'}, not ext2, ext3 or ext4`);
   }
   const request = { readonly: options.forceno === true, type: 'ext4' };
   const report = await checkFilesystem(g, name, request, action);
