@@ -1,6 +1,6 @@
 // Rules that no linter has: file length, unlisted fixtures, words that do not belong in the tree.
 import { execFileSync } from 'node:child_process';
-import { readFileSync, statSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { root } from './workspace.mjs';
 
 const MAX_LINES = 500;
@@ -22,6 +22,21 @@ for (const file of files) {
   if (/@ts-(ignore|nocheck)|\b(describe|it|test)\.(only|skip|todo)\b/.test(text) && !file.endsWith('check-files.mjs')) {
     problems.push(`${file}: a disabled check`);
   }
+}
+
+/** Imports of workspace packages that the importing package does not declare. */
+function undeclared(file, text) {
+  const folder = /^(packages|examples)\/[^/]+/.exec(file)?.[0];
+  if (folder === undefined || !file.includes('/src/')) return [];
+  const { name, dependencies = {} } = JSON.parse(readFileSync(`${root}/${folder}/package.json`, 'utf8'));
+  const imports = [...text.matchAll(/(?:from|import\()\s*'(@vmcraft\/[a-z-]+|vmcraft)(?:\/[^']*)?'/g)].map((m) => m[1]);
+  return [...new Set(imports)]
+    .filter((i) => i !== name && !(i in dependencies))
+    .map((i) => `${file}: imports ${i}, which its package does not declare`);
+}
+
+for (const file of files.filter((f) => f.endsWith('.ts') && existsSync(`${root}/${f}`))) {
+  problems.push(...undeclared(file, readFileSync(`${root}/${file}`, 'utf8').replace(/^ \*.*$/gm, '')));
 }
 
 for (const problem of problems) process.stderr.write(`${problem}\n`);
