@@ -2,6 +2,7 @@ import { VmcraftError } from './base.js';
 
 /** POSIX outcomes of file operations in a guest, with the text of strerror(3). */
 export const FS_ERROR_TEXT = {
+  E2BIG: 'Argument list too long',
   EACCES: 'Permission denied',
   EBADF: 'Bad file descriptor',
   EBUSY: 'Device or resource busy',

@@ -1,6 +1,8 @@
+import { aclCapsActions } from './acl-caps.js';
 import { archiveActions } from './archive.js';
 import { blockCopyActions } from './block-copy.js';
 import { blockDeviceActions } from './block-device.js';
+import { checksumActions } from './checksum.js';
 import { e2fsMakeActions } from './e2fs-make.js';
 import { e2fsTuneActions } from './e2fs-tune.js';
 import { fileAttributeActions } from './files-attributes.js';
@@ -21,6 +23,7 @@ import { partitionEntryActions } from './partition-entry.js';
 import { partitionSfdiskActions } from './partition-sfdisk.js';
 import { partitionTableActions } from './partition-table.js';
 import { transferActions } from './transfer.js';
+import { xattrActions } from './xattr.js';
 import { zeroDiscardActions } from './zero-discard.js';
 
 /** Every action that comes with VMCraft; one array per theme file. */
@@ -49,4 +52,7 @@ export const allActions = [
   ...zeroDiscardActions,
   ...transferActions,
   ...archiveActions,
+  ...checksumActions,
+  ...xattrActions,
+  ...aclCapsActions,
 ] as const;
