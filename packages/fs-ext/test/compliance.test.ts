@@ -21,7 +21,7 @@ describe.runIf(requireTools('mke2fs', 'e2fsck'))('contract', () => {
         name,
         create: async () => ({
           driver: extDriver(),
-          device: await deviceOf(await mke2fs(args, 12)),
+          device: await deviceOf(await mke2fs(`${args} -N 2048`, 12)),
           type,
           abilities: ['write', 'xattr', 'sparse', 'trim', 'label', 'flags', 'tune', 'resize'],
           check: async (device) => strictEqual(await complaints(device as MemoryDevice), ''),
