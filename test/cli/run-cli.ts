@@ -23,6 +23,8 @@ export interface CliOptions {
   readonly env?: Record<string, string>;
   /** Run it under this name: a link is made. */
   readonly program?: string;
+  /** Run it as this user, and group; only root can. */
+  readonly uid?: number;
   readonly onStart?: (child: ReturnType<typeof spawn>) => void;
 }
 
@@ -31,6 +33,7 @@ export function cli(args: readonly string[], options: CliOptions = {}): Promise<
   const child = spawn(process.execPath, [options.program ?? VMCRAFT, ...args], {
     cwd: options.cwd ?? tmpdir(),
     env: { ...process.env, HOME: tmpdir(), ...options.env },
+    ...(options.uid === undefined ? {} : { uid: options.uid, gid: options.uid }),
   });
   options.onStart?.(child);
   const out: Buffer[] = [];

@@ -20,6 +20,7 @@ export const imageBackend: BlockBackend = {
   available: async () => ({ available: true }),
   probe: probeDrive,
   open: openDrive,
+  backingNameOf: async (path, context) => (await import('./backing-name.js')).backingNameOf(path, context),
   create: async (spec, context) => {
     const format = canonicalFormat(spec.format);
     if (format === 'raw') return (await import('./raw/create.js')).createRaw(spec, context);

@@ -17,13 +17,14 @@ export class ReadOnlyDevice implements BlockDevice {
   readonly peek?: Peekable['peek'];
   readonly hostPath?: string;
   readonly hostOffset?: number;
+  /** Why writing is refused, where that was said. */
+  readonly reason: string | undefined;
   readonly #parent: BlockDevice;
-  readonly #reason: string | undefined;
 
   /** @param reason why writing is refused, for the error's text */
   constructor(parent: BlockDevice, reason?: string) {
     this.#parent = parent;
-    this.#reason = reason;
+    this.reason = reason;
     this.sectorSize = parent.sectorSize;
     if (isPeekable(parent)) this.peek = (offset, length) => parent.peek(offset, length);
     if (hasSparseMap(parent)) this.extents = (offset, length, options) => parent.extents(offset, length, options);
@@ -42,7 +43,7 @@ export class ReadOnlyDevice implements BlockDevice {
   }
 
   async write(): Promise<void> {
-    throw CapabilityError.readOnly('device', this.#reason);
+    throw CapabilityError.readOnly('device', this.reason);
   }
 
   async flush(): Promise<void> {}

@@ -95,6 +95,11 @@ export interface BlockBackend {
   probe(drive: DriveSpec, context: BackendContext): Promise<string | undefined>;
   /** @throws CorruptImageError, UnsupportedFeatureError, HostError, LockedError, CapabilityError */
   open(drive: DriveSpec, context: BackendContext): Promise<BlockSession>;
+  /**
+   * The backing file that an image of the host names, as it is written there; undefined when it has none, or is no image. Reads a bounded
+   * part. With it, writing an image that others are built on is refused.
+   */
+  backingNameOf?(path: string, context: BackendContext): Promise<string | undefined>;
   /** Make an empty image. */
   create?(spec: CreateSpec, context: BackendContext): Promise<void>;
 }

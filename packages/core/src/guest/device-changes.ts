@@ -1,3 +1,4 @@
+import { ReadOnlyDevice } from '../block/index.js';
 import type { BlockDevice } from '../contracts/index.js';
 import { CapabilityError, FsError } from '../errors/index.js';
 import type { DiscoveredDevice } from '../storage/index.js';
@@ -28,6 +29,10 @@ export async function settle(g: Session): Promise<void> {
   await g.opened.filesystems.sync();
 }
 
+function readOnlyError(name: string, device: BlockDevice): CapabilityError {
+  return CapabilityError.readOnly(name, device instanceof ReadOnlyDevice ? device.reason : undefined);
+}
+
 /**
  * Change the bytes of a device on which nothing is in use, then look again at what lies on it.
  * @throws FsError EBUSY when something on it is mounted or a volume is made from it; CapabilityError when it is read-only
@@ -43,7 +48,7 @@ export async function changeDevice<T>(
   if (volume !== undefined) {
     throw new FsError('EBUSY', { operation, path: name, reason: `${volume.name} is made from it` });
   }
-  if (!device.writable) throw CapabilityError.readOnly(name);
+  if (!device.writable) throw readOnlyError(name, device);
   try {
     return await work(device);
   } finally {
@@ -64,7 +69,7 @@ export async function changeTable<T>(
   work: (device: BlockDevice) => Promise<T>,
 ): Promise<T> {
   const { device } = g.device(name, operation);
-  if (!device.writable) throw CapabilityError.readOnly(name);
+  if (!device.writable) throw readOnlyError(name, device);
   await g.opened.filesystems.vacate(name, operation);
   for (const child of g.storage.childrenOf(name)) {
     if (child.partition === undefined || !moves(child.partition.number)) continue;

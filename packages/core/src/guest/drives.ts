@@ -1,6 +1,6 @@
 import { CachedDevice, metered, ReadOnlyDevice } from '../block/index.js';
 import type { BlockDevice, BlockSession, DriveSpec, WarningSink } from '../contracts/index.js';
-import { messageOf, UsageError } from '../errors/index.js';
+import { isVmcraftError, messageOf, UsageError } from '../errors/index.js';
 import type { SessionServices } from './services.js';
 
 /** A drive as the caller added it. */
@@ -24,12 +24,22 @@ export async function openDrives(
   services: SessionServices,
   warn: WarningSink,
 ): Promise<OpenDrive[]> {
-  const results = await Promise.allSettled(drives.map((drive) => openDrive(drive, services, warn)));
+  const results = await Promise.allSettled(
+    drives.map((drive) => openDrive(drive, services, warn).catch((error: unknown) => nameImage(drive, error))),
+  );
   const opened = results.flatMap((r) => (r.status === 'fulfilled' ? [r.value] : []));
   const failed = results.find((r) => r.status === 'rejected');
   if (failed === undefined) return opened;
   await closeDrives(opened);
   throw failed.reason;
+}
+
+/** Throw an error that says which image it is about. */
+function nameImage({ spec }: Drive, error: unknown): never {
+  const name = spec.path ?? spec.uri;
+  const isNamed = name === undefined || !isVmcraftError(error) || error.message.includes(name);
+  if (!isNamed) error.message = `${name}: ${error.message}`;
+  throw error;
 }
 
 async function openDrive(drive: Drive, services: SessionServices, warn: WarningSink): Promise<OpenDrive> {

@@ -1,4 +1,4 @@
-import type { IoMetrics } from '../block/index.js';
+import { findBackingChild, type IoMetrics } from '../block/index.js';
 import type {
   Ability,
   BackendDescriptor,
@@ -16,7 +16,7 @@ import type {
   StorageActivator,
   WarningSink,
 } from '../contracts/index.js';
-import { type CandidateReason, CapabilityError, NoProviderError } from '../errors/index.js';
+import { type CandidateReason, CapabilityError, LockedError, NoProviderError } from '../errors/index.js';
 import type { FilesystemRequest, FilesystemSupport, SessionServices, SessionTransaction } from '../guest/index.js';
 import type { GuestStorage } from './guest-storage.js';
 import type { PluginRegistry } from './registry.js';
@@ -64,11 +64,27 @@ export class GuestServices implements SessionServices {
     for (const { descriptor } of ranked) {
       const backend = await this.#usable(descriptor, missing);
       if (backend === undefined) continue;
+      if (!isReadonly) await this.#refuseParent(drive, warn);
       const session = await backend.open({ ...drive, format: subject }, context);
       return this.#parts.storage.hold(session, drive);
     }
     const hint = isReadonly ? {} : { hint: 'opening it read-only needs less' };
     throw new NoProviderError({ wanted: `open ${drive.path ?? drive.uri} (${subject})`, candidates: missing, ...hint });
+  }
+
+  /** @throws LockedError when an image beside this one is built on it: writing would destroy that one */
+  async #refuseParent({ path, force }: DriveSpec, warn: WarningSink): Promise<void> {
+    if (path === undefined || force === true) return;
+    const files = this.#parts.storage.host;
+    for (const descriptor of this.#registry.candidates('backend')) {
+      const backend = await this.#registry.load(descriptor);
+      if (backend.backingNameOf === undefined) continue;
+      const backingNameOf = (sibling: string) => backend.backingNameOf!(sibling, { files, warn });
+      const child = await findBackingChild(files, path, { backingNameOf });
+      if (child === undefined) continue;
+      const reason = `it is the backing file of ${child}, which writing would destroy`;
+      throw new LockedError({ path, reason, force: 'force' });
+    }
   }
 
   /** The first backend that knows the bytes says what they are. */

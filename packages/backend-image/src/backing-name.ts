@@ -1,0 +1,33 @@
+import { type BackendContext, type HostFile, isVmcraftError } from '@vmcraft/core';
+import { detectFormat } from './detect.js';
+import { PROBE_WINDOW } from './limits.js';
+import { readHeader } from './qcow2/header.js';
+
+/**
+ * The backing file that the image at a path names, as it is written there. A damaged image names none.
+ * @throws HostError when the file cannot be read
+ */
+export async function backingNameOf(path: string, { files }: BackendContext): Promise<string | undefined> {
+  const file = await files.open(path, { writable: false });
+  try {
+    const format = await detectFormat(file);
+    if (format === 'qcow2') return withoutProtocol((await readHeader(file)).backingFile);
+    return format === 'vmdk' ? await vmdkParent(file) : undefined;
+  } catch (error) {
+    if (isVmcraftError(error)) return undefined;
+    throw error;
+  } finally {
+    await file.close();
+  }
+}
+
+/** qemu takes `file:` before a name. */
+function withoutProtocol(name: string | undefined): string | undefined {
+  return name?.replace(/^file:/, '');
+}
+
+/** VMDK technical note, "The Descriptor File": a delta disk names its parent. */
+async function vmdkParent(file: HostFile): Promise<string | undefined> {
+  const head = await file.read(0, Math.min(PROBE_WINDOW, file.size));
+  return /^parentFileNameHint="([^"\n]+)"/m.exec(new TextDecoder().decode(head))?.[1];
+}
