@@ -66,7 +66,11 @@ async function judge(space: Workspace, dirty: string): Promise<void> {
   expect(describeDifferences(await treeOf(dirty), virtual, all)).toEqual([]);
 }
 
-const JOURNALED = FEATURE_SETS.filter(({ name }) => !/^ext2|no journal|casefold|quota|64 KiB/.test(name));
+/**
+ * Sets with a journal that kernels mount for writing everywhere; a copy of a mounted file system with mmp is rightly refused as
+ * mounted, for a minute's wait each.
+ */
+const JOURNALED = FEATURE_SETS.filter(({ name }) => !/^ext2|no journal|casefold|quota|project|mmp|64 KiB/.test(name));
 
 describe.runIf(requireTools('root', 'python3', 'mke2fs', 'e2fsck', 'debugfs', 'dumpe2fs', 'mount'))(
   'journal replay',
