@@ -1,0 +1,96 @@
+// The images that are measured, made with the host's own tools.
+import { execFileSync } from 'node:child_process';
+import { randomFillSync } from 'node:crypto';
+import { closeSync, existsSync, mkdirSync, openSync, truncateSync, writeFileSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { host } from './sampler.mjs';
+
+const repository = fileURLToPath(new URL('..', import.meta.url));
+const MiB = 1 << 20;
+
+/** Sizes of the work. */
+export const WORK = {
+  walkFiles: 100_000,
+  readBytes: 1024 * MiB,
+  smallFiles: 10_000,
+  largeBytes: 300 * MiB,
+};
+
+/** A file of bytes that do not compress. */
+function writeRandom(path, length) {
+  const chunk = randomFillSync(new Uint8Array(MiB));
+  const file = openSync(path, 'w');
+  for (let done = 0; done < length; done += MiB) {
+    // Every chunk differs, so that nothing on the way can recognise it.
+    chunk.set(randomFillSync(new Uint8Array(4096)), 0);
+    writeSync(file, chunk, 0, Math.min(MiB, length - done));
+  }
+  closeSync(file);
+}
+
+/** A tree of small files: `folders` folders of `files` files. `size` gives the bytes of a file by its number. */
+function writeTree(root, folders, files, size) {
+  const bytes = randomFillSync(new Uint8Array(64 * 1024));
+  for (let d = 0; d < folders; d++) {
+    const folder = join(root, `group-${String(d % 20).padStart(2, '0')}`, `folder-${String(d).padStart(4, '0')}`);
+    mkdirSync(folder, { recursive: true });
+    for (let f = 0; f < files; f++) {
+      writeFileSync(join(folder, `file-${String(f).padStart(5, '0')}.txt`), bytes.subarray(0, size(f)));
+    }
+  }
+}
+
+/** An empty ext4 in a raw image; `tree` is copied into it by mke2fs itself. */
+export function makeExt4(path, size, { tree, inodes } = {}) {
+  writeFileSync(path, '');
+  truncateSync(path, size);
+  const options = [
+    ...(inodes === undefined ? [] : ['-N', String(inodes)]),
+    ...(tree === undefined ? [] : ['-d', tree]),
+  ];
+  host('mke2fs', '-q', '-F', '-t', 'ext4', ...options, path);
+}
+
+const asQcow2 = (raw, qcow2) => host('qemu-img', 'convert', '-f', 'raw', '-O', 'qcow2', raw, qcow2);
+
+/** 100 000 files on a 4 GiB ext4, as raw and qcow2. */
+export function walkImages(folder) {
+  const tree = join(folder, 'walk-tree');
+  writeTree(tree, 200, WORK.walkFiles / 200, () => 100);
+  mkdirSync(join(tree, 'etc'));
+  writeFileSync(join(tree, 'etc/hostname'), 'benchmark\n');
+  const [raw, qcow2] = [join(folder, 'walk.raw'), join(folder, 'walk.qcow2')];
+  makeExt4(raw, 4096 * MiB, { tree, inodes: 400_000 });
+  execFileSync('rm', ['-r', tree]);
+  asQcow2(raw, qcow2);
+  return { raw, qcow2 };
+}
+
+/** One file of 1 GiB on ext4, as raw and qcow2. */
+export function readImages(folder) {
+  const tree = join(folder, 'read-tree');
+  mkdirSync(tree);
+  writeRandom(join(tree, 'large'), WORK.readBytes);
+  const [raw, qcow2] = [join(folder, 'read.raw'), join(folder, 'read.qcow2')];
+  makeExt4(raw, 2048 * MiB, { tree });
+  execFileSync('rm', ['-r', tree]);
+  asQcow2(raw, qcow2);
+  return { raw, qcow2 };
+}
+
+/** What is written into guests: 10 000 small files, and one of 300 MiB. */
+export function writeSources(folder) {
+  const [small, large] = [join(folder, 'small'), join(folder, 'large')];
+  writeTree(small, 100, WORK.smallFiles / 100, (number) => 500 + number * 40);
+  mkdirSync(large);
+  writeRandom(join(large, 'large'), WORK.largeBytes);
+  return { small, large };
+}
+
+/** Linux guests to inspect: the sample of the repository, and the Debian of the tests where it has been built. */
+export function guests() {
+  const sample = join(repository, 'examples/sample-guest/debian.qcow2');
+  const debian = join(repository, '.cache/debian/guest.raw');
+  return { sample, ...(existsSync(debian) ? { debian } : {}) };
+}

@@ -1,0 +1,162 @@
+// Turns measurements into docs/benchmarks.md.
+import { WORK } from './fixtures.mjs';
+
+const MB = 1e6;
+const ms = (value) => (value >= 10_000 ? `${(value / 1000).toFixed(1)} s` : `${value.toFixed(0)} ms`);
+const times = (value) => (value >= 10 ? `${value.toFixed(0)}×` : `${value.toFixed(2)}×`);
+const cell = (range) => `${ms(range.min)} (${ms(range.median)})`;
+const table = (head, rows) => [head, head.map(() => '---'), ...rows].map((row) => `| ${row.join(' | ')} |`).join('\n');
+
+/** Every measurement of a comparison, and how much faster VMCraft (the first) was. */
+function details(title, results, key = 'wall') {
+  const [[, ours]] = results;
+  const rows = [...results].map(([name, r]) => [
+    name,
+    cell(r[key]),
+    cell(r.cpu),
+    r.rss === undefined ? 'not measured' : `${r.rss.toFixed(0)} MiB`,
+    r === ours ? '' : times(r[key].min / ours[key].min),
+    r === ours ? '' : times(r.cpu.min / Math.max(ours.cpu.min, 1)),
+  ]);
+  const what = key === 'first' ? 'first byte' : 'wall time';
+  const head = ['', what, 'processor time', 'peak memory', `${what} ÷ VMCraft's`, "processor time ÷ VMCraft's"];
+  return `### ${title}\n\n${table(head, rows)}\n`;
+}
+
+const verdict = (met, why) => (met ? 'met' : `**missed**: ${why}`);
+const absent = 'not measured: needs root for a kernel mount';
+
+function startRow({ start }) {
+  const [ours, node, theirs] = ['vmcraft', 'node', 'guestfish'].map((name) => start.get(name));
+  const ratio = theirs === undefined ? undefined : theirs.first.min / ours.first.min;
+  const fast = ours.first.min < 150;
+  const why = `Node itself takes ${ms(node.first.min)} of it here (processor time ${ms(node.cpu.min)} of ${ms(ours.cpu.min)})`;
+  return [
+    'CLI start → first byte of a file on a 4 GiB ext4 qcow2',
+    '< 150 ms, and ≥ 20× faster than guestfish',
+    `${ms(ours.first.min)}; ${ratio === undefined ? 'no guestfish here' : `${times(ratio)} faster than guestfish`}`,
+    `time ${verdict(fast, why)}; ratio ${ratio === undefined ? 'not measured' : verdict(ratio >= 20, '')}`,
+  ];
+}
+
+function inspectRow(results) {
+  const guest = results.debian ?? results.sample;
+  const ours = guest.get('vmcraft');
+  const node = results.start.get('node');
+  return [
+    `inspection of a Linux guest, warm (${results.debian === undefined ? 'the sample guest' : 'a Debian 12 guest'}; the whole command)`,
+    '< 300 ms',
+    ms(ours.wall.min),
+    verdict(ours.wall.min < 300, `Node itself takes ${ms(node.wall.min)} of it here, most of the rest is loading code`),
+  ];
+}
+
+function walkRow({ walk }) {
+  const [ours, find] = [walk.get('vmcraft'), walk.get('find')];
+  if (find === undefined) return ['walk + stat', '', absent, ''];
+  const ratio = find.wall.min / ours.wall.min;
+  return [
+    'walk + stat of 100 000 files on ext4 (start of Node included)',
+    'not slower than `find -printf` on a kernel mount',
+    `${times(ratio)} as fast`,
+    verdict(ratio >= 1, 'see below'),
+  ];
+}
+
+function readRows({ read }) {
+  const cat = read.get('cat');
+  const row = (name, target) => {
+    if (cat === undefined) return [`sequential read: ${name}`, `≥ ${target}× of \`cat\``, absent, ''];
+    const ratio = cat.wall.min / read.get(`vmcraft, ${name}`).wall.min;
+    return [
+      `sequential read of 1 GiB: ${name} (start of Node included)`,
+      `≥ ${target}× of \`cat\` through a kernel mount`,
+      times(ratio),
+      verdict(ratio >= target, 'see below'),
+    ];
+  };
+  return [row('raw', 0.8), row('qcow2', 0.5), ['sequential read: LUKS', '≥ 200 MB/s', 'LUKS is not built yet', '—']];
+}
+
+function memoryRow(results) {
+  const peaks = Object.entries(results)
+    .filter(([, result]) => result instanceof Map)
+    .flatMap(([work, result]) =>
+      [...result]
+        .filter(([name]) => /^(vmcraft|in-process)/.test(name))
+        .map(([name, { rss }]) => ({ work, name, rss })),
+    );
+  if (peaks.some(({ rss }) => rss === undefined)) return ['peak memory', '< 120 MB', 'not measured: no GNU time', ''];
+  const megabytes = (mebibytes) => (mebibytes * 1024 * 1024) / MB;
+  const top = peaks.reduce((a, b) => (b.rss > a.rss ? b : a));
+  const over = peaks.filter(({ rss }) => megabytes(rss) >= 120).map(({ work, name }) => `${work} (${name})`);
+  const why = `over it: ${over.join(', ')}; an idle Node process has ${megabytes(results.start.get('node').rss).toFixed(0)} MB`;
+  return [
+    'peak memory of every process above and below (resident, Node included)',
+    '< 120 MB',
+    `${megabytes(top.rss).toFixed(0)} MB (${top.work}, ${top.name})`,
+    verdict(over.length === 0, why),
+  ];
+}
+
+function installRow({ install }) {
+  const size = (bytes) => `${(bytes / MB).toFixed(1)} MB`;
+  const noNative = install.native.length === 0;
+  return [
+    'install: `vmcraft` with everything it depends on, unpacked',
+    'no native dependency, < 15 MB',
+    `${size(install.total)} in ${install.packages} packages (ours ${size(install.own)}, libraries ${size(install.libraries)}); ${noNative ? 'nothing native' : `native: ${install.native.join(', ')}`}`,
+    verdict(noNative && install.total < 15 * MB, 'see below'),
+  ];
+}
+
+function writeRow(title, results) {
+  const [ours, kernel] = [results.get('vmcraft'), results.get('kernel')];
+  const measured = kernel === undefined ? `${ms(ours.wall.min)}; ${absent}` : times(kernel.wall.min / ours.wall.min);
+  return [title, 'none', `${measured} as fast as \`cp\` and \`sync\` on a kernel mount`, '—'];
+}
+
+/** The whole page. */
+export function report(facts, results) {
+  const rows = [
+    startRow(results),
+    inspectRow(results),
+    walkRow(results),
+    ...readRows(results),
+    memoryRow(results),
+    installRow(results),
+    writeRow(
+      `write ${WORK.smallFiles.toLocaleString('en').replace(',', ' ')} small files, commit included`,
+      results.small,
+    ),
+    writeRow('write a file of 300 MiB, commit included', results.large),
+  ];
+  const parts = [
+    '# Benchmarks',
+    'Written by `pnpm bench`; do not edit. **All numbers are of one run on one host, and only their ratios mean much**: absolute times depend on the host and on what else it does. ' +
+      'Every row measures VMCraft and the others in turns. Ratios are of the fastest samples, which other work on the host disturbs least; medians are in parentheses.',
+    table(['this run', ''], Object.entries(facts)),
+    '## Targets',
+    table(['work', 'target', 'measured', 'verdict'], rows),
+    '## How it is measured',
+    METHOD,
+    '## All measurements',
+    details('First byte of a file on a 4 GiB ext4 qcow2', results.start, 'first'),
+    details('Inspection of the sample guest', results.sample),
+    ...(results.debian === undefined ? [] : [details('Inspection of a Debian 12 guest', results.debian)]),
+    details('Walk and stat of 100 000 files', results.walk),
+    details('Sequential read of a file of 1 GiB', results.read),
+    details('Writing 10 000 small files (25 MB)', results.small),
+    details('Writing a file of 300 MiB', results.large),
+  ];
+  return `${parts.join('\n\n').trimEnd()}\n`;
+}
+
+const METHOD = [
+  '- What runs is the bundled command (`packages/vmcraft/dist/bundle/cli.js`) or a small program on the compiled packages (`benchmarks/jobs`). Each sample is a process of its own, and its time is from start to end: start of Node, loading of code, opening of the image.',
+  '- Image files are in the page cache of the host for everyone. Nothing else is: our process starts with empty caches, and the kernel mount is made anew before each sample (mounting is not timed). `find, cached` and `cat, cached` are second runs on the same mount, which the kernel answers from its own caches of names, inodes and file contents.',
+  "- Processor time is user and system time of the process and its children. Work of kernel threads (the loop device) is in nobody's, which flatters kernel mounts; so is what qemu's processes do outside of guestfish's children.",
+  '- `in-process` inspects twice in one process; it shows memory rather than time.',
+  "- Writing: `cp -r` onto a mounted file system and `sync -f`, against a session that uploads every file and commits. VMCraft's commit is all or nothing: data goes to a journal beside the image, is made durable, and is then applied to the image and made durable again, so it is written twice or three times where the kernel writes it once. After each sample `e2fsck -fn` must find the image clean.",
+  '- Results are checked: number of entries, bytes read, text found.',
+].join('\n');

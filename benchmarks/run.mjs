@@ -1,0 +1,90 @@
+// pnpm bench: measures the table of docs/benchmarks.md in one run, and writes it.
+//   --samples N   how often each thing is measured (5)
+//   --out FILE    where the report goes (docs/benchmarks.md)
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { loadavg, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { must, root } from '../tools/workspace.mjs';
+import { guests, readImages, WORK, walkImages, writeSources } from './fixtures.mjs';
+import { findTool, hostFacts } from './host.mjs';
+import { installSize } from './install-size.mjs';
+import { report } from './report.mjs';
+import { measure } from './sampler.mjs';
+import { inspectContestants, readContestants, startContestants, walkContestants, writeContestants } from './work.mjs';
+
+const { values } = parseArgs({ options: { samples: { type: 'string' }, out: { type: 'string' } } });
+const samples = Number(values.samples ?? 5);
+const out = values.out ?? fileURLToPath(new URL('../docs/benchmarks.md', import.meta.url));
+const say = (text) => process.stderr.write(`${text}\n`);
+
+for (const tool of ['mke2fs', 'e2fsck', 'dumpe2fs', 'debugfs', 'qemu-img', 'bash', 'npm']) {
+  if (findTool(tool) !== undefined) continue;
+  say(`bench: ${tool} is not installed`);
+  process.exit(1);
+}
+
+const facts = hostFacts();
+say('building …');
+must('build', `${root}/node_modules/.bin/tsc`, ['-b'], { quiet: true });
+must('bundle', process.execPath, ['tools/bundle.mjs'], { quiet: true });
+const folder = mkdtempSync(join(tmpdir(), 'vmcraft-bench-'));
+const clean = () => rmSync(folder, { recursive: true, force: true });
+const mounts = new Set();
+function release() {
+  for (const close of mounts) close();
+  mounts.clear();
+  clean();
+}
+for (const signal of ['SIGINT', 'SIGTERM']) {
+  process.on(signal, () => {
+    release();
+    process.exit(1);
+  });
+}
+
+async function compare(title, contestants) {
+  say(`${title}: ${contestants.map(({ name }) => name).join(', ')} (load ${loadavg()[0].toFixed(1)})`);
+  for (const { close } of contestants) if (close !== undefined) mounts.add(close);
+  const results = await measure(contestants, { samples, folder });
+  for (const [name, { wall, cpu, rss }] of results) {
+    say(
+      `  ${name}: ${wall.min.toFixed(0)}/${wall.median.toFixed(0)} ms, CPU ${cpu.min.toFixed(0)} ms, ${rss?.toFixed(0)} MiB`,
+    );
+  }
+  return results;
+}
+
+const started = performance.now();
+try {
+  const walk = walkImages(folder);
+  const read = readImages(folder);
+  const sources = writeSources(folder);
+  const { sample, debian } = guests();
+  const results = {
+    start: await compare('first byte of a file', startContestants(walk)),
+    sample: await compare('sample guest', inspectContestants(sample, { compare: debian === undefined })),
+    ...(existsSync(debian ?? '')
+      ? { debian: await compare('Debian guest', inspectContestants(debian, { compare: true })) }
+      : {}),
+    walk: await compare('walk', walkContestants(folder, walk)),
+    read: await compare('read', readContestants(folder, read)),
+    small: await compare(
+      'write small files',
+      writeContestants(folder, sources.small, { files: WORK.smallFiles + 120, bytes: WORK.smallFiles * 2480 }),
+    ),
+    large: await compare(
+      'write a large file',
+      writeContestants(folder, sources.large, { files: 1, bytes: WORK.largeBytes }),
+    ),
+    install: installSize(),
+  };
+  const minutes = (performance.now() - started) / 60_000;
+  facts['load average at the end'] = loadavg()[0].toFixed(1);
+  facts.run = `${samples} samples of each (guestfish: 2, or 1 for inspection), in turns; ${minutes.toFixed(1)} minutes in all`;
+  writeFileSync(out, report(facts, results));
+  say(`wrote ${out}`);
+} finally {
+  release();
+}

@@ -1,0 +1,140 @@
+// Who does what in each comparison. Every function gives contestants for `measure`; the first is VMCraft.
+import { rmSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { makeExt4, WORK } from './fixtures.mjs';
+import { findTool, hasKvm } from './host.mjs';
+import { KernelMount } from './kernel-mount.mjs';
+import { host } from './sampler.mjs';
+
+const cli = fileURLToPath(new URL('../packages/vmcraft/dist/bundle/cli.js', import.meta.url));
+const job = (name) => fileURLToPath(new URL(`jobs/${name}.mjs`, import.meta.url));
+const node = (...args) => [process.execPath, ...args];
+const isRoot = process.getuid?.() === 0;
+
+const GUESTFS = {
+  LIBGUESTFS_BACKEND: 'direct',
+  ...(hasKvm() ? {} : { LIBGUESTFS_BACKEND_SETTINGS: 'force_tcg' }),
+};
+const guestfish = (...args) =>
+  findTool('guestfish') ? [{ name: 'guestfish', argv: ['guestfish', '--ro', ...args], env: GUESTFS, samples: 2 }] : [];
+
+function expectText(text) {
+  return (sample) => {
+    if (!sample.text.includes(text)) throw new Error(`expected ${text}, got ${sample.text}`);
+  };
+}
+
+/** Node alone, then the first byte of a small file. */
+export function startContestants({ qcow2 }) {
+  const check = expectText('benchmark');
+  return [
+    { name: 'vmcraft', argv: node(cli, 'cat', '-a', qcow2, '-m', '/dev/sda', '/etc/hostname'), check },
+    { name: 'node', argv: node('--eval', 'process.stdout.write("0")') },
+    ...guestfish('-a', qcow2, '-m', '/dev/sda', 'cat', '/etc/hostname').map((c) => ({ ...c, check })),
+  ];
+}
+
+/** What is on a Linux guest. */
+export function inspectContestants(image, { compare }) {
+  return [
+    { name: 'vmcraft', argv: node(cli, 'inspect', image), check: expectText('Debian') },
+    { name: 'in-process', argv: node(job('inspect'), image), check: expectText('again'), samples: 3 },
+    ...(compare
+      ? guestfish('-a', image, '-i', 'cat', '/etc/os-release').map((c) => ({
+          ...c,
+          samples: 1,
+          check: expectText('Debian'),
+        }))
+      : []),
+  ];
+}
+
+/** A kernel mount made anew for each sample, so that it, too, has nothing cached but the image file. */
+function onKernelMount(folder, image, contestants) {
+  if (!isRoot) return [];
+  const mount = new KernelMount(folder, image, 'ro');
+  return contestants(mount.folder).map(({ cached, ...contestant }) => ({
+    ...contestant,
+    before: () => (cached ? undefined : mount.mount()),
+    after: () => (cached ? mount.unmount() : undefined),
+    close: () => mount.close(),
+  }));
+}
+
+export function walkContestants(folder, { raw }) {
+  const argv = (root) => ['find', root, '-printf', '%p %y %m %U %G %s %n %T@\\n'];
+  return [
+    { name: 'vmcraft', argv: node(job('walk'), raw), check: expectText(`"bytes":${WORK.walkFiles * 100 + 10}`) },
+    ...onKernelMount(folder, raw, (root) => [
+      { name: 'find', argv: argv(root), output: 'discard' },
+      { name: 'find, cached', argv: argv(root), output: 'discard', cached: true },
+    ]),
+    ...(findTool('fls') ? [{ name: 'fls -r', argv: ['fls', '-r', raw], output: 'discard' }] : []),
+    ...(findTool('fls') ? [{ name: 'fls -r -m', argv: ['fls', '-r', '-m', '/', raw], output: 'discard' }] : []),
+  ];
+}
+
+/** The inode number of /large, as sleuthkit wants it. */
+function inodeOf(image) {
+  return /Inode: (\d+)/.exec(host('debugfs', '-R', 'stat /large', image))[1];
+}
+
+export function readContestants(folder, { raw, qcow2 }) {
+  const check = expectText(`"bytes":${WORK.readBytes}`);
+  const throughCli = (image) => node(cli, 'cat', '-a', image, '-m', '/dev/sda', '/large');
+  const discard = { output: 'discard' };
+  return [
+    { name: 'vmcraft, raw', argv: node(job('read'), raw, '/large'), check },
+    { name: 'vmcraft, qcow2', argv: node(job('read'), qcow2, '/large'), check },
+    ...onKernelMount(folder, raw, (root) => [
+      { name: 'cat', argv: ['cat', join(root, 'large')], ...discard },
+      { name: 'cat, cached', argv: ['cat', join(root, 'large')], ...discard, cached: true },
+    ]),
+    { name: 'vmcraft cat', argv: throughCli(raw), ...discard },
+    ...(findTool('debugfs') ? [{ name: 'debugfs cat', argv: ['debugfs', '-R', 'cat /large', raw], ...discard }] : []),
+    ...(findTool('icat') ? [{ name: 'icat', argv: ['icat', raw, inodeOf(raw)], ...discard }] : []),
+  ];
+}
+
+/** Copy a folder into an empty file system, and make it durable. */
+export function writeContestants(folder, source, { files, bytes }) {
+  const [ours, theirs] = [join(folder, 'write-ours.raw'), join(folder, 'write-kernel.raw')];
+  const size = 2048 * 1024 * 1024;
+  const vmcraft = {
+    name: 'vmcraft',
+    argv: node(job('write'), ours, source),
+    before: () => makeExt4(ours, size),
+    after: () => {
+      checkWritten(ours, files, bytes);
+      rmSync(ours);
+    },
+  };
+  if (!isRoot) return [vmcraft];
+  makeExt4(theirs, size);
+  const mount = new KernelMount(folder, theirs, 'rw');
+  const copy = 'cp -r "$0"/. "$1" && sync -f "$1"';
+  return [
+    vmcraft,
+    {
+      name: 'kernel',
+      argv: ['sh', '-c', copy, source, mount.folder],
+      before: () => {
+        makeExt4(theirs, size);
+        mount.mount();
+      },
+      after: () => mount.unmount(),
+      close: () => mount.close(),
+    },
+  ];
+}
+
+/** The work that was measured must have been done. */
+function checkWritten(image, files, bytes) {
+  const found = /: (\d+)\/\d+ files/.exec(host('e2fsck', '-fn', image));
+  // Ten reserved inodes and lost+found come with the file system.
+  if (Number(found?.[1]) !== files + 11) throw new Error(`${basename(image)} has ${found?.[1]} files`);
+  const free = /^Free blocks:\s+(\d+)$/m.exec(host('dumpe2fs', '-h', image))[1];
+  const count = /^Block count:\s+(\d+)$/m.exec(host('dumpe2fs', '-h', image))[1];
+  if ((count - free) * 4096 < bytes) throw new Error(`${basename(image)} does not hold ${bytes} bytes`);
+}
