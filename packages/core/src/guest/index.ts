@@ -8,6 +8,7 @@ export { SessionKeys } from './key-store.js';
 export { formatMountable, type Mountable as ParsedMountable, parseMountable } from './mountable.js';
 export type { GuestMountRequest, GuestMounts } from './mounts.js';
 export type { PerformanceMetrics, PhaseMetrics } from './performance.js';
+export { type LineMatcher, lineMatcher, type PatternOptions } from './regex/line-matcher.js';
 export type {
   FilesystemRequest,
   FilesystemSupport,
