@@ -7,6 +7,8 @@ const GD_CHECKSUM_OFFSET = 0x1e;
 const GD_CHECKSUM_END = 0x20;
 const INODE_LO = inodeLayout.offsetOf('checksumLo');
 const INODE_HI = inodeLayout.offsetOf('checksumHi');
+/** Inode number and generation, which come before the record in its checksum. */
+const INODE_PREFIX = 8;
 
 function le32(value: number): Uint8Array {
   return Uint8Array.of(value & 0xff, (value >>> 8) & 0xff, (value >>> 16) & 0xff, value >>> 24);
@@ -29,6 +31,9 @@ export function superblockChecksum(raw: Uint8Array): number {
  * stored seed; or CRC-16 of group descriptors alone (uninit_bg).
  */
 export class ExtChecksum {
+  /** Room for what an inode's checksum is made of. */
+  #inode = new DataView(new ArrayBuffer(INODE_PREFIX + 256));
+
   constructor(
     /** metadata_csum: every structure has a CRC-32C. */
     readonly metadata: boolean,
@@ -79,15 +84,17 @@ export class ExtChecksum {
 
   /** Of a raw inode of `inodeSize` bytes; its upper half counts only when {@link hasHighInodeChecksum}. */
   inode(ino: number, generation: number, raw: Uint8Array): number {
-    let c = this.inodeSeed(ino, generation);
-    c = crc32cRaw(c, raw.subarray(0, INODE_LO));
-    c = crc32cRaw(c, ZERO4.subarray(0, 2));
-    c = crc32cRaw(c, raw.subarray(INODE_LO + 2, INODE_SIZE_GOOD_OLD));
-    if (raw.length === INODE_SIZE_GOOD_OLD) return c;
-    if (!hasHighInodeChecksum(raw)) return crc32cRaw(c, raw.subarray(INODE_SIZE_GOOD_OLD));
-    c = crc32cRaw(c, raw.subarray(INODE_SIZE_GOOD_OLD, INODE_HI));
-    c = crc32cRaw(c, ZERO4.subarray(0, 2));
-    return crc32cRaw(c, raw.subarray(INODE_HI + 2));
+    // One stretch of number, generation and record with its checksum as zeros: a single pass.
+    const length = INODE_PREFIX + raw.length;
+    if (this.#inode.byteLength < length) this.#inode = new DataView(new ArrayBuffer(length));
+    const view = this.#inode;
+    const bytes = new Uint8Array(view.buffer, 0, length);
+    view.setUint32(0, ino, true);
+    view.setUint32(4, generation, true);
+    bytes.set(raw, INODE_PREFIX);
+    view.setUint16(INODE_PREFIX + INODE_LO, 0);
+    if (hasHighInodeChecksum(raw)) view.setUint16(INODE_PREFIX + INODE_HI, 0);
+    return crc32cRaw(this.seed, bytes);
   }
 
   /** Of an extent block or a directory leaf: the first `length` bytes. */

@@ -10,6 +10,8 @@ function table(polynomial: number): Uint32Array {
 
 /** Bytes that one step of the loop takes. */
 const STEP = 16;
+/** Less than this is not worth a view of its words. */
+const MIN_WORDS = 64;
 const IS_LITTLE_ENDIAN = new Uint8Array(Uint32Array.of(1).buffer)[0] === 1;
 
 /** Tables for the slicing-by-16 form, one after the other: table k advances a byte by k further bytes. */
@@ -27,11 +29,11 @@ function slices(polynomial: number): Int32Array {
 /** The reflected register update over `data`, without initial or final inversion. */
 function update(t: Int32Array, seed: number, data: Uint8Array): number {
   const end = data.length;
+  if (end < MIN_WORDS || !IS_LITTLE_ENDIAN) return updateBytes(t, seed, data, 0, end) >>> 0;
   // Whole words are read through a view of 32-bit integers, which must begin at a multiple of four.
-  const lead = IS_LITTLE_ENDIAN ? Math.min(-data.byteOffset & 3, end) : end;
+  const lead = -data.byteOffset & 3;
   let c = updateBytes(t, seed, data, 0, lead);
   const words = ((end - lead) >>> 4) << 2;
-  if (words === 0) return updateBytes(t, c, data, lead, end) >>> 0;
   const w = new Int32Array(data.buffer, data.byteOffset + lead, words);
   for (let k = 0; k < words; k += 4) {
     const a = w[k]! ^ c;

@@ -8,6 +8,8 @@ const CHUNK = 65536;
 /** Unit of change, bytes: a write to a part of it first reads the rest from the file. */
 const BLOCK = 4096;
 const BLOCKS = CHUNK / BLOCK;
+/** Buffers of chunks that left memory, kept for the next ones. */
+const MAX_SPARE = 16;
 /** Mask of a chunk whose blocks are all changed. */
 const ALL = 2 ** BLOCKS - 1;
 
@@ -54,6 +56,7 @@ export class Overlay {
   readonly #resident = new Map<number, Chunk>();
   /** Indexes of chunks that became zeros as a whole. */
   readonly #zeroed = new RangeSet();
+  readonly #spare: Uint8Array[] = [];
   #spill: Spill;
   #size: number;
   /** Bytes of the base from here on are void: the file was once cut to this size. */
@@ -220,7 +223,7 @@ export class Overlay {
     const known = this.#chunks.get(index);
     if (known?.data !== undefined) return known;
     const chunk: Chunk = known ?? { data: undefined, changed: this.#zeroed.has(index) ? ALL : 0, slot: undefined };
-    const data = new Uint8Array(CHUNK);
+    const data = this.#spare.pop()?.fill(0) ?? new Uint8Array(CHUNK);
     if (known !== undefined) data.set(await this.#spill.load(known.slot!, 0, CHUNK));
     chunk.data = data;
     this.#resident.set(index, chunk);
@@ -241,8 +244,11 @@ export class Overlay {
   async #relieve(): Promise<void> {
     for (const [index, chunk] of this.#resident) {
       if (this.#budget.used <= this.#budget.limit) return;
-      chunk.slot = await this.#spill.store(chunk.slot, chunk.data!);
+      const data = chunk.data!;
+      chunk.slot = await this.#spill.store(chunk.slot, data);
       this.#leaveMemory(index, chunk);
+      // Readers copy what they take, so nobody holds on to it.
+      if (this.#spare.length < MAX_SPARE) this.#spare.push(data);
     }
   }
 
