@@ -3,6 +3,7 @@ import { dirname, join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { VmcraftPlugin, WarningSink } from '../contracts/index.js';
 import { messageOf, PluginError } from '../errors/index.js';
+import { PluginRegistry } from './registry.js';
 
 /** Names of the configuration file, in order. */
 const CONFIG_NAMES = ['vmcraft.config.js', 'vmcraft.config.mjs', 'vmcraft.config.cjs'];
@@ -19,6 +20,8 @@ export interface DiscoveryPlaces {
   readonly siblings?: string;
   /** A configuration file; otherwise `vmcraft.config.*` in `folder`. */
   readonly config?: string;
+  /** Plugins that are there already: what has one of their names is passed over, what collides with them is not used. */
+  readonly present?: readonly VmcraftPlugin[];
   readonly warn: WarningSink;
 }
 
@@ -40,21 +43,22 @@ interface Manifest {
 /**
  * Third-party plugins: those of the configuration file, and installed packages whose package.json has a `vmcraft.plugin` entry. Only
  * packages that the nearest package.json depends on are looked at, and siblings of our own that have `vmcraft` in their name. One that
- * does not load is a warning; one that the configuration names is an error.
+ * does not load, or collides with one before it, is a warning; when the configuration names it, an error.
  * @throws PluginError
  */
 export async function discoverPlugins(places: DiscoveryPlaces): Promise<readonly VmcraftPlugin[]> {
-  const found = new Map<string, VmcraftPlugin>();
-  for (const plugin of await configuredPlugins(places)) found.set(plugin.name, plugin);
+  const registry = new PluginRegistry(places.present);
+  const present = new Set(registry.plugins());
+  for (const plugin of await configuredPlugins(places)) registry.add(plugin);
   for (const folder of await installedPackages(places)) {
     try {
       const plugin = await loadPackagePlugin(folder);
-      if (plugin !== undefined && !found.has(plugin.name)) found.set(plugin.name, plugin);
+      if (plugin !== undefined && !registry.plugins().some(({ name }) => name === plugin.name)) registry.add(plugin);
     } catch (error) {
       places.warn({ source: 'plugins', message: messageOf(error) });
     }
   }
-  return [...found.values()];
+  return registry.plugins().filter((plugin) => !present.has(plugin));
 }
 
 async function configuredPlugins(places: DiscoveryPlaces): Promise<VmcraftPlugin[]> {

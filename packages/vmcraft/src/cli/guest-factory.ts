@@ -59,7 +59,8 @@ let discovered: Promise<{ plugins: readonly VmcraftPlugin[]; warnings: readonly 
 
 async function discover(): Promise<{ plugins: readonly VmcraftPlugin[]; warnings: readonly Warning[] }> {
   const warnings: Warning[] = [];
-  const plugins = await discoverPlugins({ folder: process.cwd(), warn: (warning) => void warnings.push(warning) });
+  const warn = (warning: Warning): void => void warnings.push(warning);
+  const plugins = await discoverPlugins({ folder: process.cwd(), present: defaultPlugins, warn });
   return { plugins, warnings };
 }
 
@@ -67,9 +68,8 @@ async function discover(): Promise<{ plugins: readonly VmcraftPlugin[]; warnings
 export async function openCliGuest({ backend, dryRun }: GuestSettings): Promise<OpenedGuest> {
   discovered ??= discover();
   const { plugins, warnings } = await discovered;
-  const ours = new Set(defaultPlugins.map((plugin) => plugin.name));
   const guest = openGuest({
-    plugins: [...defaultPlugins, ...plugins.filter((plugin) => !ours.has(plugin.name))],
+    plugins: [...defaultPlugins, ...plugins],
     actions: allActions,
     dryRun,
     ...(backend === undefined ? {} : { backend }),
