@@ -34,7 +34,7 @@ sgdisk -U 0D2E1F3A-0000-4000-8000-000000000000 -n 1:2048:+8M -t 1:ef00 -c 1:ESP 
   -n 2:0:0 -t 2:8304 -c 2:root -u 2:0D2E1F3A-0000-4000-8000-000000000002 "$raw" >/dev/null
 start() { sgdisk -i "$1" "$raw" | sed -n 's/^First sector: \([0-9]*\).*/\1/p'; }
 size() { sgdisk -i "$1" "$raw" | sed -n 's/^Partition size: \([0-9]*\).*/\1/p'; }
-truncate -s $(($(size 1) * 512)) "$work/esp"; mkfs.fat -n ESP -i 5A4D0001 --invariant "$work/esp" >/dev/null
+truncate -s $(($(size 1) * 512)) "$work/esp"; mkfs.fat -n ESP -i 5A4D0001 "$work/esp" >/dev/null
 mmd -i "$work/esp" ::EFI ::EFI/debian; printf 'sample' | mcopy -i "$work/esp" - ::EFI/debian/shimx64.efi
 truncate -s $(($(size 2) * 512)) "$work/root"
 mke2fs -q -t ext4 -F -L root -U "$uuid" -E "hash_seed=$uuid,root_owner=0:0" -d "$tree" "$work/root"

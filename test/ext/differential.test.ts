@@ -8,9 +8,9 @@ import { intents } from './generate.js';
 import { Workspace } from './image.js';
 
 /** A fixed seed gives the same operations everywhere; VMCRAFT_EXT_SEED and VMCRAFT_EXT_RUNS search further. */
-const SEED = Number(process.env['VMCRAFT_EXT_SEED'] ?? 20_260_101);
-const RUNS = Number(process.env['VMCRAFT_EXT_RUNS'] ?? 1);
-const OPERATIONS = Number(process.env['VMCRAFT_EXT_OPERATIONS'] ?? 400);
+const SEED = Number(process.env.VMCRAFT_EXT_SEED ?? 20_260_101);
+const RUNS = Number(process.env.VMCRAFT_EXT_RUNS ?? 1);
+const OPERATIONS = Number(process.env.VMCRAFT_EXT_OPERATIONS ?? 400);
 
 describe.runIf(requireTools('root', 'python3', 'mke2fs', 'e2fsck', 'mount'))('our engine against the kernel', () => {
   let space: Workspace;

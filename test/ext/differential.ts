@@ -192,7 +192,7 @@ export class Differential {
 
   #disagreement(what: string, operation?: Operation): Disagreement {
     const at = operation === undefined ? '' : `\nat ${JSON.stringify(operation).slice(0, 500)}`;
-    const history = process.env['VMCRAFT_EXT_LOG'] === undefined ? this.#log.slice(-15) : this.#log;
+    const history = process.env.VMCRAFT_EXT_LOG === undefined ? this.#log.slice(-15) : this.#log;
     return new Disagreement(
       `${this.#set.name}: ${what}${at}\nafter ${this.#log.length} operations, the last:\n${history.join('\n')}`,
     );

@@ -10,7 +10,7 @@ import { KernelMount } from './kernel-mount.js';
 import { Model } from './model.js';
 import { describeDifferences } from './tree.js';
 
-const SEED = Number(process.env['VMCRAFT_EXT_SEED'] ?? 20_260_401);
+const SEED = Number(process.env.VMCRAFT_EXT_SEED ?? 20_260_401);
 const SMALL = new Set([
   'ext2',
   'ext3',

@@ -78,7 +78,7 @@ export class Workspace {
 
   /** VMCRAFT_EXT_KEEP leaves the images for a look. */
   remove(): void {
-    if (process.env['VMCRAFT_EXT_KEEP'] !== undefined) return;
+    if (process.env.VMCRAFT_EXT_KEEP !== undefined) return;
     rmSync(this.folder, { recursive: true, force: true });
   }
 }

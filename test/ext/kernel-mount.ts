@@ -58,12 +58,12 @@ export class KernelMount {
 
   /** Apply one operation; gives `OK` or an errno name. */
   async apply(operation: Operation): Promise<string> {
-    return (await this.#ask(operation))['code'] as string;
+    return (await this.#ask(operation)).code as string;
   }
 
   /** Everything in the file system. */
   async tree(): Promise<TreeEntry[]> {
-    return (await this.#ask({ op: 'tree' }))['tree'] as TreeEntry[];
+    return (await this.#ask({ op: 'tree' })).tree as TreeEntry[];
   }
 
   /** syncfs(2). */

@@ -14,7 +14,7 @@ import { KernelMount } from './kernel-mount.js';
 import { Model } from './model.js';
 import { describeDifferences, type TreeEntry } from './tree.js';
 
-const SEED = Number(process.env['VMCRAFT_EXT_SEED'] ?? 20_260_201);
+const SEED = Number(process.env.VMCRAFT_EXT_SEED ?? 20_260_201);
 const OPERATIONS = 250;
 
 const QUIET = ['ignore', 'pipe', 'ignore'] as ['ignore', 'pipe', 'ignore'];

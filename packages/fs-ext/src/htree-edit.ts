@@ -12,7 +12,7 @@ import {
   setRecordLength,
   visitEntries,
 } from './directory-block.js';
-import { appendBlock, hasRoom, type NewEntry, putInBlock } from './directory-edit.js';
+import { appendBlock, hasRoom, type NewEntry, putInBlock } from './directory-block-edit.js';
 import {
   type DxFrame,
   type DxHashing,

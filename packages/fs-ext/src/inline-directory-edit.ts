@@ -2,7 +2,7 @@ import { BlockMapEditor } from './block-map-edit.js';
 import type { Change } from './change.js';
 import type { FoundEntry } from './directory.js';
 import { directorySeal, entryRules, leafRoom, putEntry, putTail, recordNeed, visitEntries } from './directory-block.js';
-import type { NewEntry } from './directory-edit.js';
+import type { NewEntry } from './directory-block-edit.js';
 import { INLINE_DOTDOT_SIZE, inlineDirectory } from './inline-data.js';
 import { dropInline, storeInline } from './inline-write.js';
 import type { Inode } from './inode.js';

@@ -23,9 +23,9 @@ describe.runIf(runnable)('real file systems', () => {
     it(`${name} is what blkid says`, async () => {
       const device = await deviceOf(await unpacked(file), false);
       const found = await extDriver().probe(device);
-      expect(found).toMatchObject({ type: oracle.blkid!['TYPE'], uuid: oracle.blkid!['UUID'] });
-      expect(found?.label).toBe(oracle.blkid!['LABEL']);
-      expect(found?.version).toBe(oracle.blkid!['VERSION']);
+      expect(found).toMatchObject({ type: oracle.blkid!.TYPE, uuid: oracle.blkid!.UUID });
+      expect(found?.label).toBe(oracle.blkid!.LABEL);
+      expect(found?.version).toBe(oracle.blkid!.VERSION);
     });
 
     const list = oracle.lists?.files.file;

@@ -6,7 +6,7 @@ const SYSTEM_FOLDERS = ['/usr/local/sbin', '/usr/sbin', '/sbin'];
 
 /** Absolute path of a host program, or undefined. */
 export function findTool(name: string): string | undefined {
-  for (const folder of [...(process.env['PATH'] ?? '').split(delimiter), ...SYSTEM_FOLDERS]) {
+  for (const folder of [...(process.env.PATH ?? '').split(delimiter), ...SYSTEM_FOLDERS]) {
     const path = join(folder, name);
     try {
       accessSync(path, constants.X_OK);
@@ -28,10 +28,10 @@ export function requireTools(...needs: string[]): boolean {
   const missing = needs.filter((need) => !isMet(need));
   if (missing.length === 0) return true;
   const reason = `needs ${missing.join(', ')}`;
-  if (process.env['CI'] !== undefined && missing.some((need) => !need.startsWith('data:'))) {
+  if (process.env.CI !== undefined && missing.some((need) => !need.startsWith('data:'))) {
     throw new Error(`a test cannot run in CI: ${reason}`);
   }
-  const log = process.env['VMCRAFT_SKIP_LOG'];
+  const log = process.env.VMCRAFT_SKIP_LOG;
   if (log !== undefined) appendFileSync(log, `${callerOf(new Error().stack)}: ${reason}\n`);
   return false;
 }
