@@ -8,7 +8,7 @@ work=$(mktemp -d); trap 'rm -rf "$work"' EXIT
 tree=$work/tree
 uuid=0d2e1f3a-5b6c-4d7e-8f90-a1b2c3d4e5f6
 
-mkdir -p "$tree"/{bin,boot/grub,boot/efi,etc/default,etc/ssh,home/ada/notes,root,usr/bin,usr/lib,var/lib/dpkg,var/log,tmp}
+mkdir -p "$tree"/{bin,boot/grub,boot/efi,etc/default,etc/ssh,home/ada/notes,root/.ssh,usr/bin,usr/lib,var/lib/dpkg,var/log,tmp}
 printf 'PRETTY_NAME="Debian GNU/Linux 12 (bookworm)"\nNAME="Debian GNU/Linux"\nVERSION_ID="12"\nVERSION="12 (bookworm)"\nVERSION_CODENAME=bookworm\nID=debian\n' >"$tree/usr/lib/os-release"
 ln -s ../usr/lib/os-release "$tree/etc/os-release"
 printf '12.5\n' >"$tree/etc/debian_version"
