@@ -1,6 +1,6 @@
 // Shared by the commands a fresh machine runs: only Node and npm are there yet.
 import { spawnSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 /** Absolute path of the repository. */
@@ -45,5 +45,4 @@ export function build({ quiet = false } = {}) {
     quiet,
     env: { TURBO_TELEMETRY_DISABLED: '1', DO_NOT_TRACK: '1' },
   });
-  if (existsSync(`${root}/tools/bundle.mjs`)) must('bundle', process.execPath, ['tools/bundle.mjs'], { quiet });
 }
