@@ -37,7 +37,9 @@ class SessionGuest implements OpenedGuest {
     this.session.cancel();
   }
 
+  /** Warnings that came before somebody listened, as those about plugins do, are told at once. */
   on<E extends SessionEvent>(event: E, listener: (payload: SessionEvents[E]) => void): void {
+    if (event === 'warning') for (const warning of this.session.warnings) listener(warning as SessionEvents[E]);
     this.session.events.on(event, listener);
   }
 

@@ -2,7 +2,7 @@ import type { Ability, ProviderDescriptor, ProviderKind } from '@vmcraft/core/co
 import { type CandidateReason, NoProviderError, UsageError } from '@vmcraft/core/errors';
 import { abilitiesFor, examineHost, type PluginRegistry, selectProviders } from '@vmcraft/core/runtime';
 import { formatTable } from '../output/table.js';
-import { printJson, type TaskContext } from './task-context.js';
+import { note, printJson, type TaskContext } from './task-context.js';
 
 const KINDS: readonly ProviderKind[] = ['backend', 'storage', 'filesystem', 'os', 'actions'];
 
@@ -28,6 +28,7 @@ export interface Explanation {
 /** List the plugins, or explain who handles a format or type. */
 export async function pluginsTask(context: TaskContext, explain: string | undefined): Promise<void> {
   const guest = await context.factory({ dryRun: true, force: false });
+  guest.on('warning', ({ source, message }) => void note(context, `warning: ${source}: ${message}`));
   try {
     if (explain === undefined) await list(context, guest.registry);
     else await explainSubject(context, guest.registry, explain);
