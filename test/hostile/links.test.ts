@@ -425,4 +425,14 @@ describe.runIf(requireTools('qemu-img', 'mke2fs'))('references of an image to ot
     await g.mountRo('/dev/sda', '/');
     expect(await g.cat('/new')).toBe('new\n');
   });
+  it('cannot be put at the start of a disk that was taken for raw', async () => {
+    const path = at('guessed.img');
+    makeImage(path, { 'etc/passwd': 'p\n' });
+    const header = readFileSync(qcow2('header2.qcow2', join(sentinel, 'secret'))).subarray(0, 512);
+    const poison = GuestFS.with(path, (g) => g.pwriteDevice('/dev/sda', header, 0));
+    expect(await codeOf(poison)).toBe('VMC_READ_ONLY');
+    expect(readFileSync(path, 'latin1').startsWith('QFI')).toBe(false);
+    await GuestFS.with(path, (g) => g.pwriteDevice('/dev/sda', header, 0), { format: 'raw' });
+    expect(readFileSync(path, 'latin1').startsWith('QFI')).toBe(true);
+  });
 });

@@ -11,6 +11,7 @@ import {
 import { type OpenedImage, openImage } from './chain.js';
 import { detectFormat } from './detect.js';
 import { canonicalFormat, FORMATS } from './formats.js';
+import { GuessedRawDevice } from './guessed-raw-device.js';
 import { ImageDevice, WritableImageDevice } from './image-device.js';
 import type { WritableImage } from './writable-image.js';
 
@@ -57,14 +58,18 @@ async function openDrive(drive: DriveSpec, context: BackendContext): Promise<Blo
   const { path, format, snapshot } = drive;
   const writable = !drive.readonly && snapshot === undefined;
   const image = await openImage({ path, format, writable, snapshot, ignoreLocks: drive.force }, context);
-  return new ImageSession(image, deviceFor(image, writable, drive.blockSize));
+  return new ImageSession(image, deviceFor(image, writable, drive));
 }
 
-function deviceFor(image: OpenedImage, writable: boolean, sectorSize?: 512 | 4096): BlockDevice {
+function deviceFor(image: OpenedImage, writable: boolean, drive: DriveSpec): BlockDevice {
+  const { blockSize: sectorSize, guessed } = drive;
   if (sectorSize !== undefined && image.size % sectorSize !== 0) {
     throw new UsageError(`the disk is no whole number of sectors of ${sectorSize} bytes`, { argument: 'blocksize' });
   }
-  if (writable && isWritable(image)) return new WritableImageDevice(image, sectorSize);
+  if (writable && isWritable(image)) {
+    const isGuess = guessed === true && image.info.format === 'raw';
+    return new (isGuess ? GuessedRawDevice : WritableImageDevice)(image, sectorSize);
+  }
   return new ImageDevice(image, sectorSize);
 }
 

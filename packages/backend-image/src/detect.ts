@@ -30,19 +30,31 @@ const SIGNATURES: readonly Signature[] = [
   { format: 'dmg', at: -512, bytes: 'koly' },
 ];
 
+/** Bytes read from the end of a file to tell its format. */
+export const TAIL = 512;
+
 /**
  * The format of a file: `raw` when nothing else matches. A file smaller than a sector is raw as well.
  * Reads a bounded window at both ends.
  */
 export async function detectFormat(file: HostFile): Promise<string> {
   const head = await file.read(0, Math.min(PROBE_WINDOW, file.size));
-  const tail = file.size >= 512 ? await file.read(file.size - 512, 512) : new Uint8Array(0);
+  const tail = file.size >= TAIL ? await file.read(file.size - TAIL, TAIL) : new Uint8Array(0);
+  return formatOf(head, tail, file.size);
+}
+
+/**
+ * As `detectFormat`, from the bytes themselves.
+ * @param head the first `PROBE_WINDOW` bytes of a file of `size` bytes, or all
+ * @param tail its last `TAIL` bytes, or none where it is shorter
+ */
+export function formatOf(head: Uint8Array, tail: Uint8Array, size: number): string {
   for (const s of SIGNATURES) {
     if (s.at >= 0 ? matches(head, s.at, s.bytes) : matches(tail, tail.length + s.at, s.bytes)) {
       return s.format === 'qcow2' && head[7] === 1 ? 'qcow' : s.format;
     }
   }
-  if (isFooterOf(tail, file.size)) return 'vpc';
+  if (isFooterOf(tail, size)) return 'vpc';
   if (isDescriptor(head)) return 'vmdk';
   if (matches(head, 257, 'ustar') && /\.ovf$/i.test(tarName(head))) return 'ova';
   return 'raw';

@@ -11,6 +11,8 @@ export interface DriveSpec {
   readonly uri?: string;
   /** Image format as qemu names it (`raw`, `qcow2`, `vmdk`, `vpc`, `vhdx`, `vdi`); undefined means detect. */
   readonly format?: string;
+  /** Nobody said the format: it was found by looking at the bytes. */
+  readonly guessed?: boolean;
   readonly readonly: boolean;
   /** Internal snapshot to open (qcow2), by name or id; implies readonly. */
   readonly snapshot?: string;

@@ -65,7 +65,7 @@ export class GuestServices implements SessionServices {
       const backend = await this.#usable(descriptor, missing);
       if (backend === undefined) continue;
       if (!isReadonly) await this.#refuseParent(drive, warn);
-      const session = await backend.open({ ...drive, format: subject }, context);
+      const session = await backend.open({ ...drive, format: subject, guessed: drive.format === undefined }, context);
       return this.#parts.storage.hold(session, drive);
     }
     const hint = isReadonly ? {} : { hint: 'opening it read-only needs less' };
