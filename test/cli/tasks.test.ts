@@ -77,7 +77,7 @@ describe('task commands', () => {
     expect(await cli(['copy-in', copy, 'in', '/root'], { cwd: folder })).toMatchObject({ status: 0 });
     expect((await cli(['cat', copy, '/root/in/deep/file'])).stdout).toBe('content');
     mkdirSync(join(folder, 'out'));
-    expect(await cli(['copy-out', copy, '/root/in', '/etc/os-release', 'out'], { cwd: folder })).toMatchObject({
+    expect(await cli(['copy-out', copy, '/root/in', '/usr/lib/os-release', 'out'], { cwd: folder })).toMatchObject({
       status: 0,
     });
     expect(readFileSync(join(folder, 'out/in/deep/file'), 'utf8')).toBe('content');
@@ -150,7 +150,8 @@ describe.runIf(requireTools('mke2fs', 'sfdisk'))('copying out of a hostile guest
     const target = join(folder, 'target');
     mkdirSync(target);
     const { status, stderr } = await cli(['copy-out', disk, '/d', target]);
-    expect([status, stderr]).toEqual([0, '']);
+    expect(status).toBe(0);
+    expect(stderr).toMatch(/abs: its target .* is outside of the copy: the link is left out/);
     expect(readFileSync(join(target, 'd/sub/file'), 'utf8')).toBe('x');
     for (const name of ['abs', 'up']) {
       const path = join(target, 'd', name);

@@ -14,7 +14,7 @@ const TYPES: readonly HashAlgorithm[] = ['crc', 'md5', 'sha1', 'sha224', 'sha256
 function algorithmNamed(name: string): HashAlgorithm {
   const found = TYPES.find((known) => known === name);
   if (found !== undefined) return found;
-  throw new UsageError(`unknown checksum type '${name}', expecting ${TYPES.join('|')}`, { argument: 'csumtype' });
+  throw new UsageError(`unknown checksum type, expecting ${TYPES.join('|')}`, { argument: 'csumtype' });
 }
 
 /** Checksum of a file or device. @throws UsageError when there is no such type */
