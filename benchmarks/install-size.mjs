@@ -28,14 +28,20 @@ function packedSize(folder) {
   return files.filter(isPublished).reduce((sum, { size }) => sum + size, 0);
 }
 
-function folderSize(folder) {
-  let total = 0;
+/** Bytes below a folder, and whether any is compiled for one kind of processor. */
+function measureFolder(folder) {
+  let bytes = 0;
+  let native = existsSync(join(folder, 'binding.gyp'));
   for (const entry of readdirSync(folder, { withFileTypes: true })) {
     if (entry.name === 'node_modules') continue;
     const path = join(folder, entry.name);
-    total += entry.isDirectory() ? folderSize(path) : lstatSync(path).size;
+    const part = entry.isDirectory()
+      ? measureFolder(path)
+      : { bytes: lstatSync(path).size, native: /\.(node|bare)$/.test(entry.name) };
+    bytes += part.bytes;
+    native ||= part.native;
   }
-  return total;
+  return { bytes, native };
 }
 
 /** The folder that `name` is found in from a package, as Node looks for it. */
@@ -47,9 +53,7 @@ function dependencyFolder(from, name) {
   }
 }
 
-const hasNativePart = (folder) => existsSync(join(folder, 'binding.gyp'));
-
-/** @returns {{ own: number, libraries: number, total: number, packages: number, native: string[] }} bytes on disk, unpacked */
+/** @returns {{ own: number, libraries: number, total: number, packages: number, native: string[], largest: { name: string, bytes: number }[] }} bytes on disk, unpacked */
 export function installSize() {
   const sizes = new Map();
   const native = [];
@@ -57,11 +61,23 @@ export function installSize() {
   for (let folder = pending.pop(); folder !== undefined; folder = pending.pop()) {
     if (sizes.has(folder)) continue;
     const isOwn = dirname(folder) === packages;
-    sizes.set(folder, { isOwn, bytes: isOwn ? packedSize(folder) : folderSize(folder) });
-    if (hasNativePart(folder)) native.push(basename(folder));
+    const found = isOwn ? { bytes: packedSize(folder), native: false } : measureFolder(folder);
+    sizes.set(folder, { isOwn, bytes: found.bytes });
+    if (found.native) native.push(basename(folder));
     const { dependencies = {} } = readJson(join(folder, 'package.json'));
     for (const name of Object.keys(dependencies)) pending.push(dependencyFolder(folder, name));
   }
   const sum = (own) => [...sizes.values()].filter(({ isOwn }) => isOwn === own).reduce((n, { bytes }) => n + bytes, 0);
-  return { own: sum(true), libraries: sum(false), total: sum(true) + sum(false), packages: sizes.size, native };
+  const largest = [...sizes]
+    .map(([folder, { bytes }]) => ({ name: readJson(join(folder, 'package.json')).name, bytes }))
+    .sort((a, b) => b.bytes - a.bytes)
+    .slice(0, 4);
+  return {
+    own: sum(true),
+    libraries: sum(false),
+    total: sum(true) + sum(false),
+    packages: sizes.size,
+    native,
+    largest,
+  };
 }

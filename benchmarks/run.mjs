@@ -82,7 +82,7 @@ try {
   };
   const minutes = (performance.now() - started) / 60_000;
   facts['load average at the end'] = loadavg()[0].toFixed(1);
-  facts.run = `${samples} samples of each (guestfish: 2, or 1 for inspection), in turns; ${minutes.toFixed(1)} minutes in all`;
+  facts.run = `${samples} samples of each (guestfish: 1), in turns; ${minutes.toFixed(1)} minutes in all`;
   writeFileSync(out, report(facts, results));
   say(`wrote ${out}`);
 } finally {
