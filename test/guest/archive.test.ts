@@ -1,16 +1,7 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { requireTools } from '@vmcraft/testkit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import {
-  describeAttributes,
-  describeStats,
-  makeExt,
-  makeFat,
-  makeTree,
-  run,
-  withGuest,
-  withKernel,
-} from './archive-image.js';
+import { describeAttributes, describeStats, makeExt, makeTree, run, withGuest, withKernel } from './archive-image.js';
 import { describeTree, Workspace } from './image.js';
 
 const ALL = ['--xattrs', '--xattrs-include=*', '--acls', '--warning=no-timestamp'];

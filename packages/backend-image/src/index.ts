@@ -11,6 +11,6 @@
  * @packageDocumentation
  */
 export { imageBackend } from './backend.js';
-export { type ChainContext, type ImageRequest, type OpenedImage, openImage } from './chain.js';
+export { type ChainContext, type ImageRequest, openImage } from './chain.js';
 export { detectFormat } from './detect.js';
 export { plugin } from './plugin.js';

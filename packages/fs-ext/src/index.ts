@@ -14,7 +14,6 @@
  */
 export { checkExt } from './check.js';
 export { extDriver } from './driver.js';
-export { ExtFileSystem, type ExtFileSystemParts } from './file-system.js';
+export { ExtFileSystem } from './file-system.js';
 export { formatExt } from './format.js';
 export { plugin } from './plugin.js';
-export type { Volume } from './volume.js';
