@@ -47,6 +47,8 @@ const { outputFiles } = await build({
   banner: {
     js: "import{createRequire as vmcraftRequire}from'node:module';const require=vmcraftRequire(import.meta.url);",
   },
+  // It finds its WebAssembly next to itself.
+  external: ['wasmagic'],
   plugins: [lightDescriptors],
   write: false,
   logLevel: 'warning',

@@ -15,6 +15,11 @@ const THEMES = [
   'filesystem',
   'zero-discard',
   'e2fs',
+  'archive-transfer',
+  'text-search',
+  'checksum',
+  'xattr',
+  'acl-caps',
 ];
 
 interface ApiFunction {

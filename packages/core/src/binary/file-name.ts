@@ -26,31 +26,38 @@ export function decodeFileName(name: Uint8Array): string {
 }
 
 function decodeEscaping(name: Uint8Array): string {
-  let out = '';
+  const parts: string[] = [];
+  let start = 0;
   for (let i = 0; i < name.length; ) {
     const length = sequenceLength(name, i);
-    if (length === 0) {
-      out += String.fromCharCode(ESCAPE_BASE + name[i]!);
-      i += 1;
-    } else {
-      out += strict.decode(name.subarray(i, i + length));
+    if (length > 0) {
       i += length;
+      continue;
     }
+    if (i > start) parts.push(strict.decode(name.subarray(start, i)));
+    parts.push(String.fromCharCode(ESCAPE_BASE + name[i]!));
+    i += 1;
+    start = i;
   }
-  return out;
+  parts.push(strict.decode(name.subarray(start)));
+  return parts.join('');
 }
 
-/** Length of the valid UTF-8 sequence at `i`, or 0. */
+const isContinuation = (byte: number | undefined): boolean => byte !== undefined && (byte & 0xc0) === 0x80;
+
+/** Length of the valid UTF-8 sequence at `i`, or 0: the Unicode Standard, table 3-7, "Well-Formed UTF-8 Byte Sequences". */
 function sequenceLength(name: Uint8Array, i: number): number {
-  for (let length = 1; length <= 4 && i + length <= name.length; length++) {
-    try {
-      strict.decode(name.subarray(i, i + length));
-      return length;
-    } catch {
-      // not yet a whole sequence
-    }
-  }
-  return 0;
+  const first = name[i]!;
+  if (first < 0x80) return 1;
+  if (first < 0xc2 || first > 0xf4) return 0;
+  const second = name[i + 1];
+  if (second === undefined || !isContinuation(second)) return 0;
+  if (first < 0xe0) return 2;
+  if ((first === 0xe0 && second < 0xa0) || (first === 0xed && second > 0x9f)) return 0;
+  if (!isContinuation(name[i + 2])) return 0;
+  if (first < 0xf0) return 3;
+  if ((first === 0xf0 && second < 0x90) || (first === 0xf4 && second > 0x8f)) return 0;
+  return isContinuation(name[i + 3]) ? 4 : 0;
 }
 
 /** The bytes of a file name; the inverse of {@link decodeFileName}. */

@@ -89,6 +89,8 @@ export interface HostPlatform {
   /** A new or emptied host file, or standard output for `-`. @throws HostError */
   create(path: string, options?: HostCreateOptions): Promise<ByteSink>;
   readonly tree: HostTree;
+  /** What the first bytes of a file are, in the words of file(1). Not for no bytes. */
+  describeContent(head: Uint8Array): Promise<string>;
   randomBytes(length: number): Uint8Array;
   now(): Timestamp;
   /** Resolves after `milliseconds`, rejects with AbortedError when the signal fires. */

@@ -16,6 +16,7 @@ import { AbortedError, HostError } from '../errors/index.js';
 import { compress, compressionSupport, decompress } from './node-compression.js';
 import { hostError } from './node-host-error.js';
 import { createHostFile, NodeHostTree } from './node-host-tree.js';
+import { describeContent } from './node-magic.js';
 import { PosixCksum } from './posix-cksum.js';
 
 /** Most bytes of a host file read at once. */
@@ -62,6 +63,10 @@ export class NodePlatform implements HostPlatform {
 
   async create(path: string, options?: HostCreateOptions): Promise<ByteSink> {
     return path === '-' ? standardOutput() : createHostFile(path, options);
+  }
+
+  describeContent(head: Uint8Array): Promise<string> {
+    return describeContent(head);
   }
 
   randomBytes(length: number): Uint8Array {

@@ -3,6 +3,7 @@ import { archiveActions } from './archive.js';
 import { blockCopyActions } from './block-copy.js';
 import { blockDeviceActions } from './block-device.js';
 import { checksumActions } from './checksum.js';
+import { conversionActions } from './conversion.js';
 import { e2fsMakeActions } from './e2fs-make.js';
 import { e2fsTuneActions } from './e2fs-tune.js';
 import { fileAttributeActions } from './files-attributes.js';
@@ -14,6 +15,7 @@ import { fileStatActions } from './files-stat.js';
 import { filesystemIdentityActions } from './filesystem-identity.js';
 import { filesystemMakeActions } from './filesystem-make.js';
 import { filesystemUsageActions } from './filesystem-usage.js';
+import { grepActions } from './grep.js';
 import { handleDriveActions } from './handle-drives.js';
 import { handleSessionActions } from './handle-session.js';
 import { handleSettingActions } from './handle-settings.js';
@@ -22,6 +24,7 @@ import { mountActions } from './mount.js';
 import { partitionEntryActions } from './partition-entry.js';
 import { partitionSfdiskActions } from './partition-sfdisk.js';
 import { partitionTableActions } from './partition-table.js';
+import { textActions } from './text-search.js';
 import { transferActions } from './transfer.js';
 import { xattrActions } from './xattr.js';
 import { zeroDiscardActions } from './zero-discard.js';
@@ -55,4 +58,7 @@ export const allActions = [
   ...checksumActions,
   ...xattrActions,
   ...aclCapsActions,
+  ...conversionActions,
+  ...textActions,
+  ...grepActions,
 ] as const;
