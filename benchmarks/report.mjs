@@ -164,7 +164,7 @@ export function report(facts, results) {
 }
 
 const METHOD = [
-  '- What runs is the bundled command (`packages/vmcraft/dist/bundle/cli.js`) or a small program on the compiled packages (`benchmarks/jobs`). Each sample is a process of its own, and its time is from start to end: start of Node, loading of code, opening of the image.',
+  '- What runs is the bundled command (`packages/vmcraft/dist/bundle/cli.js`) or a small program on the API (`benchmarks/jobs`), bundled in the same way. Each sample is a process of its own, and its time is from start to end: start of Node, loading of code, opening of the image.',
   '- Image files are in the page cache of the host for everyone. Nothing else is: our process starts with empty caches, and the kernel mount is made anew before each sample (mounting is not timed). `find, cached` and `cat, cached` are second runs on the same mount, which the kernel answers from its own caches of names, inodes and file contents. The two are the extremes: a fresh mount also has to find memory for what it caches, which is slow on some virtual hosts.',
   "- Processor time is user and system time of the process and its children. Work of kernel threads (the loop device) is in nobody's, which flatters kernel mounts; so is what qemu's processes do outside of guestfish's children.",
   '- `in-process` inspects twice in one process; it shows memory rather than time.',

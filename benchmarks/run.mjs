@@ -12,7 +12,14 @@ import { findTool, hostFacts } from './host.mjs';
 import { installSize } from './install-size.mjs';
 import { report } from './report.mjs';
 import { measure } from './sampler.mjs';
-import { inspectContestants, readContestants, startContestants, walkContestants, writeContestants } from './work.mjs';
+import {
+  bundleJobs,
+  inspectContestants,
+  readContestants,
+  startContestants,
+  walkContestants,
+  writeContestants,
+} from './work.mjs';
 
 const { values } = parseArgs({ options: { samples: { type: 'string' }, out: { type: 'string' } } });
 const samples = Number(values.samples ?? 5);
@@ -58,6 +65,7 @@ async function compare(title, contestants) {
 
 const started = performance.now();
 try {
+  await bundleJobs(folder);
   const walk = walkImages(folder);
   const read = readImages(folder);
   const sources = writeSources(folder);

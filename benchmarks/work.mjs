@@ -2,15 +2,38 @@
 import { rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { build } from 'esbuild';
 import { makeExt4, WORK } from './fixtures.mjs';
 import { findTool, hasKvm } from './host.mjs';
 import { KernelMount } from './kernel-mount.mjs';
 import { host } from './sampler.mjs';
 
 const cli = fileURLToPath(new URL('../packages/vmcraft/dist/bundle/cli.js', import.meta.url));
-const job = (name) => fileURLToPath(new URL(`jobs/${name}.mjs`, import.meta.url));
+const jobs = new Map();
+/** A program of the folder `jobs`, bundled as the command is. */
+const job = (name) => jobs.get(name);
 const node = (...args) => [process.execPath, ...args];
 const isRoot = process.getuid?.() === 0;
+
+/** Bundle the programs of the folder `jobs`. */
+export async function bundleJobs(folder) {
+  const names = ['inspect', 'read', 'walk', 'write'];
+  await build({
+    entryPoints: names.map((name) => fileURLToPath(new URL(`jobs/${name}.mjs`, import.meta.url))),
+    outdir: join(folder, 'jobs'),
+    outExtension: { '.js': '.mjs' },
+    bundle: true,
+    splitting: true,
+    format: 'esm',
+    platform: 'node',
+    target: 'node20.19',
+    minifySyntax: true,
+    minifyWhitespace: true,
+    banner: { js: "import{createRequire as jobRequire}from'node:module';const require=jobRequire(import.meta.url);" },
+    logLevel: 'error',
+  });
+  for (const name of names) jobs.set(name, join(folder, 'jobs', `${name}.mjs`));
+}
 
 const GUESTFS = {
   LIBGUESTFS_BACKEND: 'direct',

@@ -243,8 +243,7 @@ export class Inode {
   stat(): FsStat {
     const mode = this.mode;
     const type = mode & S_IFMT;
-    const crtime = this.crtime;
-    return {
+    const stat: { -readonly [K in keyof FsStat]: FsStat[K] } = {
       ino: this.ino,
       mode,
       nlink: this.links,
@@ -257,8 +256,10 @@ export class Inode {
       atime: this.time('atime'),
       mtime: this.time('mtime'),
       ctime: this.time('ctime'),
-      ...(crtime === undefined ? {} : { btime: crtime }),
     };
+    const crtime = this.crtime;
+    if (crtime !== undefined) stat.btime = crtime;
+    return stat;
   }
 }
 

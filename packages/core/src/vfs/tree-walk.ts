@@ -69,7 +69,9 @@ export async function* walkTree(vfs: Vfs, start: Location, options: TreeWalkOpti
       continue;
     }
     const entry = next.value;
-    const enters = await isEntered(entry, frame.dir, options);
+    // Most entries are files, and say so: no need to wait for them.
+    const mayEnter = entry.type === 'd' || entry.type === 'u';
+    const enters = mayEnter && (await isEntered(entry, frame.dir, options));
     if (!enters || options.depthFirst !== true) yield entry;
     if (!enters) continue;
     if (stack.length > MAX_DEPTH) {
