@@ -6,7 +6,7 @@ import type { TestRunner } from '../runner.js';
 import { type FsDriverFixture, type FsTest, withFs } from './fs-fixture.js';
 import { fsWriting } from './fs-writing.js';
 
-/** Test an {@link FsDriver}. What is declared must work; what is not declared must not be there. */
+/** Test an `FsDriver`. What is declared must work; what is not declared must not be there. */
 export function fsDriverCompliance(
   runner: TestRunner,
   target: { readonly name: string; create(): Promise<FsDriverFixture> },
