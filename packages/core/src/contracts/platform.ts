@@ -39,6 +39,8 @@ export interface HostEntry {
   readonly gid: number;
   /** Bytes. */
   readonly size: number;
+  /** Bytes that it takes on the host; fewer than `size` where it has holes. */
+  readonly allocated: number;
   readonly rdev: { readonly major: number; readonly minor: number };
   readonly mtime: Timestamp;
   /** The same for all names of an object that has several and is no directory; else undefined. */

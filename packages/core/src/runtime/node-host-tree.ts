@@ -141,6 +141,8 @@ function entryOf(stat: Stats): HostEntry {
     uid,
     gid,
     size,
+    // st_blocks has units of 512 bytes; hosts without it count as having no holes.
+    allocated: stat.blocks === undefined ? size : stat.blocks * 512,
     // makedev(3) of glibc for numbers below 2^12 and 2^20.
     rdev: { major: (rdev >>> 8) & 0xfff, minor: (rdev & 0xff) | ((rdev >>> 12) & 0xfff00) },
     mtime: { sec: seconds, nsec: Math.floor((stat.mtimeMs - seconds * 1000) * 1e6) },

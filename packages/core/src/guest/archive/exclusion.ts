@@ -21,14 +21,15 @@ const CLASSES: Readonly<Record<string, RegExp>> = {
 /**
  * Patterns as `tar --exclude` has them: they may begin at any part of a name, `*` and `?` match slashes too, and what is in an
  * excluded directory is excluded.
- * @returns whether a name is excluded
+ * @returns whether a name below the top is excluded; the top itself is the empty name
  */
 export function exclusion(patterns: readonly string[]): (name: string) => boolean {
   const compiled = patterns.map((pattern) => {
     if (pattern.includes('\n')) throw new UsageError('a pattern has a newline', { argument: 'excludes' });
     return { steps: compile(pattern), isAnchored: pattern.startsWith('./') };
   });
-  return (name) => compiled.some(({ steps, isAnchored }) => isExcluded(`./${name}`, steps, isAnchored));
+  return (name) =>
+    compiled.some(({ steps, isAnchored }) => isExcluded(name === '' ? '.' : `./${name}`, steps, isAnchored));
 }
 
 function isExcluded(name: string, steps: readonly Step[], isAnchored: boolean): boolean {

@@ -50,6 +50,7 @@ export async function* guestEntries(
 ): AsyncGenerator<ArchiveEntry> {
   const reader = new EntryReader(g, action, options);
   const isExcluded = options.isExcluded ?? (() => false);
+  if (isExcluded('')) return;
   yield await reader.entry(top, '');
   const walk = walkTree(g.vfs, top, { sorted: true, signal: g.signal, prune: ({ relative }) => isExcluded(relative) });
   let done = 0;

@@ -1,9 +1,12 @@
+import { isZero } from '../../binary/index.js';
 import type { HostEntry } from '../../contracts/index.js';
 import { AbortedError, HostError, LimitExceededError } from '../../errors/index.js';
 import type { Session } from '../session.js';
 import { type ArchiveEntry, type ContentRun, NO_XATTRS, noContent } from './entry.js';
 
 const MAX_DEPTH = 2048;
+/** Unit in which zeros of sparse files are looked for, bytes. */
+const HOLE_UNIT = 64 * 1024;
 
 /** A file or directory of the host and everything below it, its own name first. Links are not followed. @throws HostError */
 export async function* hostEntries(g: Session, path: string, action: string): AsyncGenerator<ArchiveEntry> {
@@ -57,17 +60,22 @@ class HostWalk {
       target: first ?? (kind === 'symlink' ? await this.g.platform.tree.readlink(path) : ''),
       rdev,
       xattrs: NO_XATTRS,
-      content: isFile ? () => this.#content(path, size) : noContent,
+      content: isFile ? () => this.#content(path, found) : noContent,
     };
   }
 
-  /** As many bytes as the file had when it was looked at. */
-  async *#content(path: string, size: number): AsyncGenerator<ContentRun> {
+  /** As many bytes as the file had when it was looked at. Where it has holes, zeros are left out. */
+  async *#content(path: string, { size, allocated }: HostEntry): AsyncGenerator<ContentRun> {
+    const isSparse = allocated < size;
     let offset = 0;
     for await (const chunk of this.g.platform.read(path)) {
-      const data = chunk.subarray(0, size - offset);
-      if (data.length > 0) yield { offset, data };
-      offset += data.length;
+      const bytes = chunk.subarray(0, size - offset);
+      const unit = isSparse ? HOLE_UNIT : Math.max(1, bytes.length);
+      for (let at = 0; at < bytes.length; at += unit) {
+        const data = bytes.subarray(at, at + unit);
+        if (!isSparse || !isZero(data)) yield { offset: offset + at, data };
+      }
+      offset += bytes.length;
       if (offset >= size) return;
     }
   }

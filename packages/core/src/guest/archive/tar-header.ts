@@ -53,8 +53,9 @@ export function corruptTar(reason: string): CorruptImageError {
 export function decodeHeader(block: Uint8Array): TarHeader | undefined {
   const sum = checksums(block);
   if (sum.unsigned === 8 * 0x20 && block.every((byte) => byte === 0)) return undefined;
-  const stored = numberAt(block, ...FIELD.checksum);
-  if (stored !== sum.unsigned && stored !== sum.signed) throw corruptTar('this does not look like a tar archive');
+  const stored = /^ *([0-7]+)[ \0]*$/.exec(latin1(block.subarray(148, 156)))?.[1];
+  const checksum = Number.parseInt(stored ?? '', 8);
+  if (checksum !== sum.unsigned && checksum !== sum.signed) throw corruptTar('this does not look like a tar archive');
   const text = (field: FieldName) => bytesAt(block, FIELD[field][0], FIELD[field][1]);
   const number = (field: FieldName) => numberAt(block, FIELD[field][0], FIELD[field][1]);
   const isPosix = latin1(block.subarray(257, 263)) === USTAR;
