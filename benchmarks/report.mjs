@@ -24,6 +24,11 @@ function details(title, results, key = 'wall') {
 }
 
 const verdict = (met, why) => (met ? 'met' : `**missed**: ${why}`);
+/** A kernel mount is measured twice: fresh, which the verdict goes by, and with everything in the kernel's caches. */
+const mountVerdict = (fresh, cached, target, why) =>
+  fresh >= target && cached < target
+    ? "met on a fresh mount; not against the kernel's own caches"
+    : verdict(fresh >= target, why);
 const absent = 'not measured: needs root for a kernel mount';
 
 function startRow({ start }) {
@@ -60,7 +65,7 @@ function walkRow({ walk }) {
     'walk + stat of 100 000 files on ext4 (start of Node included)',
     'not slower than `find -printf` on a kernel mount',
     `${times(ratio)} as fast as on a fresh mount; ${times(cached)} where the kernel has all inodes cached`,
-    verdict(ratio >= 1, `processor time of ours is ${ms(ours.cpu.min)}, of find ${ms(find.cpu.min)}`),
+    mountVerdict(ratio, cached, 1, `processor time of ours is ${ms(ours.cpu.min)}, of find ${ms(find.cpu.min)}`),
   ];
 }
 
@@ -70,12 +75,15 @@ function readRows({ read }) {
     if (cat === undefined) return [`sequential read: ${name}`, `≥ ${target}× of \`cat\``, absent, ''];
     const ours = read.get(`vmcraft cat, ${name}`);
     const ratio = cat.wall.min / ours.wall.min;
+    const cached = read.get('cat, cached').wall.min / ours.wall.min;
     return [
       `sequential read of 1 GiB: ${name} (start of Node included)`,
       `≥ ${target}× of \`cat\` through a kernel mount`,
-      `${times(ratio)} of a fresh mount; ${times(read.get('cat, cached').wall.min / ours.wall.min)} where the kernel has the whole file cached`,
-      verdict(
-        ratio >= target,
+      `${times(ratio)} of a fresh mount; ${times(cached)} where the kernel has the whole file cached`,
+      mountVerdict(
+        ratio,
+        cached,
+        target,
         `processor time of ours is ${ms(ours.cpu.min)}, of cat ${ms(cat.cpu.min)}, the work of the loop device not counted`,
       ),
     ];
