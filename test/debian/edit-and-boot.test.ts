@@ -93,11 +93,15 @@ describe.runIf(requireTools(...GUEST_NEEDS, ...BOOT_NEEDS))('a Debian guest that
   });
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-  const images: Record<string, { format: string; firmware: 'bios' | 'efi'; make: (f: string) => string }> = {
+  const images: Record<string, { format: string; firmware: 'bios' | 'efi'; make: (f: string) => Promise<string> }> = {
     raw: { format: 'raw', firmware: 'bios', make: (f) => guestAs('raw', f) },
     qcow2: { format: 'qcow2', firmware: 'efi', make: (f) => guestAs('qcow2', f) },
     'compressed qcow2': { format: 'qcow2', firmware: 'bios', make: (f) => guestAs('qcow2, compressed', f) },
-    'qcow2 on a backing file': { format: 'qcow2', firmware: 'bios', make: (f) => overlayOn(guestAs('raw', f), f) },
+    'qcow2 on a backing file': {
+      format: 'qcow2',
+      firmware: 'bios',
+      make: async (f) => overlayOn(await guestAs('raw', f), f),
+    },
   };
 
   for (const [name, { format, firmware, make }] of Object.entries(images)) {
@@ -105,7 +109,7 @@ describe.runIf(requireTools(...GUEST_NEEDS, ...BOOT_NEEDS))('a Debian guest that
       `${name}: checkers are content, and it boots (${firmware}) with the edits in effect`,
       async () => {
         const own = mkdtempSync(join(folder, 'image-'));
-        const image = make(own);
+        const image = await make(own);
         await GuestFS.with(image, (g) => edit(g, big), { format });
         judge(image, format, own);
         expect(

@@ -1,9 +1,11 @@
-import { execFileSync } from 'node:child_process';
+import { execFile, execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 
+const run = promisify(execFile);
 const here = dirname(fileURLToPath(import.meta.url));
 const cache = join(here, '../../.cache/debian');
 
@@ -18,23 +20,27 @@ export const GUEST_NEEDS = [
   'qemu-img',
   'setfattr',
   'setcap',
+  'flock',
 ];
 
 /** The root file system's partition on the guest's disk. */
 export const ROOT_PARTITION = { device: '/dev/sda3', uuid: '6b1f1a1e-0c5d-4d53-9e0a-2f7d0f4b1c01' } as const;
 
-/** The Debian guest as a raw image; built once and kept until its recipe changes. Never write to it. */
-export function debianGuest(): string {
+/** Where the guest lies when it is built. Never write to it. */
+export const GUEST_IMAGE = join(cache, 'guest.raw');
+
+/** Builds unless the stamp has the recipe's hash. Arguments: recipe, image, stamp, hash, unpacked system. */
+const BUILD =
+  '[ "$(cat "$3" 2>/dev/null)" = "$4" ] && [ -e "$2" ] || { rm -f "$5"; "$1" "$2" >&2 && printf %s "$4" >"$3"; }';
+
+/** The Debian guest as a raw image; built once and kept until its recipe changes. Test files that run at the same time wait for one. */
+export async function debianGuest(): Promise<string> {
   const recipe = join(here, 'build-guest.sh');
-  const image = join(cache, 'guest.raw');
-  const stamp = join(cache, 'guest.recipe');
   const hash = createHash('sha256').update(readFileSync(recipe)).digest('hex');
-  if (existsSync(image) && existsSync(stamp) && readFileSync(stamp, 'utf8') === hash) return image;
   mkdirSync(cache, { recursive: true });
-  rmSync(join(cache, 'guest.root.tar'), { force: true });
-  execFileSync(recipe, [image], { stdio: ['ignore', 'ignore', 'inherit'] });
-  writeFileSync(stamp, hash);
-  return image;
+  const files = [recipe, GUEST_IMAGE, join(cache, 'guest.recipe'), hash, join(cache, 'guest.root.tar')];
+  await run('flock', [join(cache, 'lock'), 'sh', '-c', BUILD, 'build', ...files], { maxBuffer: 64 << 20 });
+  return GUEST_IMAGE;
 }
 
 /** Forms in which qemu-img writes the guest, by the name of the test. */
@@ -52,10 +58,10 @@ export const FORMS: Readonly<Record<string, { readonly format: string; readonly 
 };
 
 /** The guest in one of {@link FORMS}, made in `folder`. */
-export function guestAs(form: string, folder: string): string {
+export async function guestAs(form: string, folder: string): Promise<string> {
   const { format, options } = FORMS[form] as { format: string; options: readonly string[] };
   const image = join(folder, `guest.${format}`);
-  execFileSync('qemu-img', ['convert', '-f', 'raw', '-O', format, ...options, debianGuest(), image]);
+  await run('qemu-img', ['convert', '-f', 'raw', '-O', format, ...options, await debianGuest(), image]);
   return image;
 }
 

@@ -9,7 +9,7 @@ import { GuestFS } from 'vmcraft';
 import { engineTree } from '../ext/engine.js';
 import { KernelMount } from '../ext/kernel-mount.js';
 import { describeDifferences, type TreeEntry } from '../ext/tree.js';
-import { debianGuest, FORMS, GUEST_NEEDS, guestAs, overlayOn, ROOT_PARTITION } from './guest-image.js';
+import { debianGuest, FORMS, GUEST_IMAGE, GUEST_NEEDS, guestAs, overlayOn, ROOT_PARTITION } from './guest-image.js';
 
 const MINUTE = 60_000;
 
@@ -52,7 +52,7 @@ describe.runIf(requireTools(...GUEST_NEEDS))('a Debian 12 guest in every image f
 
   beforeAll(async () => {
     folder = mkdtempSync(join(tmpdir(), 'vmcraft-test-'));
-    const image = debianGuest();
+    const image = await debianGuest();
     expected = await kernelTree(image);
     esp = espByMtools(image);
   }, 20 * MINUTE);
@@ -100,7 +100,7 @@ describe.runIf(requireTools(...GUEST_NEEDS))('a Debian 12 guest in every image f
     it(
       form,
       async () => {
-        const path = guestAs(form, mkdtempSync(join(folder, 'image-')));
+        const path = await guestAs(form, mkdtempSync(join(folder, 'image-')));
         try {
           await check(path);
         } finally {
@@ -114,22 +114,21 @@ describe.runIf(requireTools(...GUEST_NEEDS))('a Debian 12 guest in every image f
   it(
     'qcow2 on a backing file',
     async () => {
-      const base = guestAs('raw', folder);
+      const base = await guestAs('raw', folder);
       await check(overlayOn(base, folder));
     },
     10 * MINUTE,
   );
 
   it('lists the packages that dpkg lists', async () => {
-    const status = execFileSync(
-      'tar',
-      ['-xOf', debianGuest().replace(/\.raw$/, '.root.tar'), './var/lib/dpkg/status'],
-      { encoding: 'utf8', maxBuffer: 64 << 20 },
-    );
+    const status = execFileSync('tar', ['-xOf', GUEST_IMAGE.replace(/\.raw$/, '.root.tar'), './var/lib/dpkg/status'], {
+      encoding: 'utf8',
+      maxBuffer: 64 << 20,
+    });
     const installed = status.split('\n\n').filter((stanza) => /^Status: install ok installed$/m.test(stanza));
     const wanted = installed.map((stanza) => /^Package: (.*)$/m.exec(stanza)?.[1]).sort();
     expect(wanted.length).toBeGreaterThan(100);
-    await using g = await GuestFS.open(debianGuest(), { readonly: true, format: 'raw' });
+    await using g = await GuestFS.open(GUEST_IMAGE, { readonly: true, format: 'raw' });
     await g.inspectOs();
     const found = (await g.inspectListApplications2(ROOT_PARTITION.device)).map((a) => a.app2_name).sort();
     expect(found).toEqual(wanted);
