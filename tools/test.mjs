@@ -2,7 +2,7 @@
 
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
-import { install, must, root, run } from './workspace.mjs';
+import { install, must, pathWithPnpm, root, run } from './workspace.mjs';
 
 const ci = process.env.CI !== undefined;
 const cache = `${root}/.cache`;
@@ -72,7 +72,7 @@ const ok = run(
   bin('vitest'),
   ['run', '--reporter=default', '--reporter=json', `--outputFile.json=${report}`, ...process.argv.slice(2)],
   {
-    env: { VMCRAFT_SKIP_LOG: skipLog, LC_ALL: 'C.UTF-8', TZ: 'UTC' },
+    env: { VMCRAFT_SKIP_LOG: skipLog, PATH: pathWithPnpm(), LC_ALL: 'C.UTF-8', TZ: 'UTC' },
   },
 );
 summarize(ok);

@@ -1,6 +1,7 @@
 // Shared by the commands a fresh machine runs: only Node and npm are there yet.
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 /** Absolute path of the repository. */
@@ -45,4 +46,13 @@ export function build({ quiet = false } = {}) {
     quiet,
     env: { TURBO_TELEMETRY_DISABLED: '1', DO_NOT_TRACK: '1' },
   });
+}
+
+/** PATH with that pnpm on it, for tests that pack packages as a release does. */
+export function pathWithPnpm() {
+  const { packageManager } = JSON.parse(readFileSync(`${root}/package.json`, 'utf8'));
+  const args = ['--yes', '--package', packageManager, '-c', 'command -v pnpm'];
+  const { stdout } = spawnSync('npx', args, { cwd: root, env: { ...process.env, ...quietNpm }, encoding: 'utf8' });
+  const folder = dirname((stdout ?? '').trim().split('\n').at(-1) ?? '');
+  return folder === '.' ? process.env.PATH : `${folder}:${process.env.PATH}`;
 }
