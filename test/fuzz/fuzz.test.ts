@@ -31,6 +31,7 @@ interface Outcome {
 function runWorker(script: string, sample: Sample, count: number): Promise<Outcome> {
   const args = [
     '--max-old-space-size=192',
+    '--expose-gc',
     script,
     sample.path,
     sample.kind,

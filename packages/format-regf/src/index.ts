@@ -1,0 +1,5 @@
+/**
+ * Windows registry hives for VMCraft, read and write.
+ * @packageDocumentation
+ */
+export {};

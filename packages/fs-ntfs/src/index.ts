@@ -1,0 +1,5 @@
+/**
+ * NTFS for VMCraft, read and write.
+ * @packageDocumentation
+ */
+export {};

@@ -1,0 +1,5 @@
+/**
+ * Windows guests for VMCraft: inspection, registry, drivers.
+ * @packageDocumentation
+ */
+export {};

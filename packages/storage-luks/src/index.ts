@@ -1,0 +1,5 @@
+/**
+ * LUKS1 and LUKS2 containers for VMCraft.
+ * @packageDocumentation
+ */
+export {};

@@ -1,0 +1,5 @@
+/**
+ * LVM2 volumes for VMCraft.
+ * @packageDocumentation
+ */
+export {};
