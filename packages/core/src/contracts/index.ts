@@ -1,5 +1,6 @@
 export * from './backend.js';
 export * from './block.js';
+export * from './ciphers.js';
 export * from './filesystem.js';
 export * from './host.js';
 export * from './io.js';

@@ -1,3 +1,4 @@
+import type { Ciphers } from './ciphers.js';
 import type { Timestamp } from './filesystem.js';
 
 /** Where bytes go. `close()` is called once at the end, `abort()` instead when the work fails. */
@@ -91,6 +92,8 @@ export interface HostPlatform {
   /** A new or emptied host file, or standard output for `-`. @throws HostError */
   create(path: string, options?: HostCreateOptions): Promise<ByteSink>;
   readonly tree: HostTree;
+  /** Undefined where the host has none: what needs them brings its own, slower ones. */
+  readonly ciphers?: Ciphers;
   /** What the first bytes of a file are, in the words of file(1). Not for no bytes. */
   describeContent(head: Uint8Array): Promise<string>;
   randomBytes(length: number): Uint8Array;

@@ -136,7 +136,13 @@ export class Session implements Closable {
   }
 
   async #discover(drives: readonly OpenDrive[]): Promise<StorageTree> {
-    const options = { activators: await this.services.storageActivators(), keys: this.keys, warn: this.warn };
+    const { ciphers } = this.platform;
+    const options = {
+      activators: await this.services.storageActivators(),
+      keys: this.keys,
+      warn: this.warn,
+      ...(ciphers === undefined ? {} : { ciphers }),
+    };
     const disks = drives.map(({ device, drive }) => {
       const { label } = drive.spec;
       return label === undefined ? { device } : { device, label };
@@ -296,6 +302,7 @@ export class Session implements Closable {
       this.#opened = undefined;
       if (!isCommitted) await this.services.transaction.rollback();
       await opened.filesystems.close().catch((error: unknown) => this.#ignore(error, isCommitted));
+      await opened.storage.closeVolumes().catch((error: unknown) => this.#ignore(error, isCommitted));
       await closeDrives(opened.drives).catch((error: unknown) => this.#ignore(error, isCommitted));
     }
   }

@@ -13,6 +13,7 @@ import type {
   Timestamp,
 } from '../contracts/index.js';
 import { AbortedError, HostError } from '../errors/index.js';
+import { nodeCiphers } from './node-ciphers.js';
 import { compress, compressionSupport, decompress } from './node-compression.js';
 import { hostError } from './node-host-error.js';
 import { createHostFile, NodeHostTree } from './node-host-tree.js';
@@ -28,6 +29,7 @@ type Bytes = AsyncIterable<Uint8Array>;
 /** The host as Node shows it. */
 export class NodePlatform implements HostPlatform {
   readonly tree = new NodeHostTree();
+  readonly ciphers = nodeCiphers;
   readonly process = {
     pid: process.pid,
     program: basename(process.argv[1] ?? 'node'),

@@ -2,10 +2,12 @@ import { alignDown } from '../binary/index.js';
 import { readOnly, SliceDevice } from '../block/index.js';
 import type {
   BlockDevice,
+  Ciphers,
   FsSignature,
   KeyStore,
   Member,
   StorageActivator,
+  StorageContext,
   Volume,
   WarningSink,
 } from '../contracts/index.js';
@@ -34,6 +36,8 @@ const EXTENDED_WINDOW = 1024;
 export interface DiscoveryOptions {
   readonly activators?: readonly StorageActivator[];
   readonly keys?: KeyStore;
+  /** For activators that decrypt. */
+  readonly ciphers?: Ciphers;
   readonly warn?: WarningSink;
   readonly limits?: Partial<DiscoveryLimits>;
   /** Names what lies on a device; the signature table unless file-system drivers do better. */
@@ -62,6 +66,8 @@ export class StorageTree {
   /** For each group that came up, the members it came up with; and the group each volume belongs to. */
   readonly #active = new Map<string, string>();
   readonly #groupOf = new Map<string, string>();
+  /** Groups whose volume was closed by hand. */
+  readonly #takenDown = new Set<string>();
   /** Devices that were made read-only, as they were before. */
   readonly #writable = new Map<MutableDevice, BlockDevice>();
   #index: DeviceIndex | undefined;
@@ -153,10 +159,49 @@ export class StorageTree {
     await this.activate();
   }
 
-  /** Forget a volume and what was made from it, as when a LUKS container is closed. Does not close the device. */
+  /** What activators are handed. */
+  get context(): StorageContext {
+    const { warn, ciphers } = this.#options;
+    return { keys: this.#keys, warn: warn ?? (() => {}), ...(ciphers === undefined ? {} : { ciphers }) };
+  }
+
+  /**
+   * Forget a volume and what was made from it, as when a LUKS container is closed: it does not come up again by itself. Does not close
+   * the device.
+   */
   forget(name: string): void {
     if (this.#devices.get(name)?.kind !== 'volume') throw new UsageError(`${name} is not a volume`);
+    const group = this.#groupOf.get(name);
+    if (group !== undefined) this.#takenDown.add(group);
     this.#remove(name);
+  }
+
+  /**
+   * Show a volume that was brought up by hand from `parent`, and everything that is on it.
+   * @throws UsageError when the name is taken, or there is no such device
+   */
+  async adopt(activator: StorageActivator, parent: string, volume: Volume): Promise<void> {
+    const device = this.#devices.get(parent);
+    if (device === undefined) throw new UsageError(`no such device: ${parent}`);
+    if (this.#devices.has(volume.name)) throw new UsageError(`${volume.name} exists already`);
+    const member: Member = {
+      type: '',
+      groupId: parent,
+      uuid: '',
+      ...device.member,
+      deviceName: parent,
+      device: device.device,
+    };
+    const group = `${activator.name}\0${member.groupId}`;
+    await this.#addVolume(activator, group, [member], volume);
+    this.#active.set(group, parent);
+    this.#takenDown.delete(group);
+    await this.activate();
+  }
+
+  /** Close the devices of all volumes, the last made first. The disks stay open. */
+  async closeVolumes(): Promise<void> {
+    for (const { kind, device } of [...this.#devices.values()].reverse()) if (kind === 'volume') await device.close();
   }
 
   /** Make one device refuse writes from now on, or take them again as its disk does. Who has it open is not concerned. */
@@ -272,11 +317,11 @@ export class StorageTree {
       if (d.member === undefined || d.claimedBy !== activator.name) continue;
       groups.set(d.member.groupId, [...(groups.get(d.member.groupId) ?? []), d.member]);
     }
-    const context = { keys: this.#keys, warn: this.#options.warn ?? (() => {}) };
+    const context = this.context;
     for (const [groupId, members] of groups) {
       const group = `${activator.name}\0${groupId}`;
       const names = members.map((m) => m.deviceName).join('\0');
-      if (this.#active.get(group) === names || tried.get(group) === names) continue;
+      if (this.#active.get(group) === names || tried.get(group) === names || this.#takenDown.has(group)) continue;
       tried.set(group, names);
       const volumes = await this.#attempt(activator.name, () => activator.activate(members, context));
       if (volumes === undefined || volumes.length === 0) continue;
