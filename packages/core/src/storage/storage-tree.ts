@@ -120,9 +120,15 @@ export class StorageTree {
 
   /**
    * Let the activators look again at devices nobody claimed yet, for instance after a key was added, until nothing new appears.
+   * What was forgotten comes up again.
    * @returns names of the devices that came up
    */
   async activate(): Promise<readonly string[]> {
+    this.#takenDown.clear();
+    return this.#activate();
+  }
+
+  async #activate(): Promise<readonly string[]> {
     const added: string[] = [];
     const tried = new Map<string, string>();
     for (let round = 0; round < this.#limits.maxRounds; round++) {
@@ -156,7 +162,7 @@ export class StorageTree {
     }
     const kept = await this.#describe(device, old);
     for (const partition of old.keys()) if (!kept.has(partition)) this.#remove(partition);
-    await this.activate();
+    await this.#activate();
   }
 
   /** What activators are handed. */
@@ -166,8 +172,8 @@ export class StorageTree {
   }
 
   /**
-   * Forget a volume and what was made from it, as when a LUKS container is closed: it does not come up again by itself. Does not close
-   * the device.
+   * Forget a volume and what was made from it, as when a LUKS container is closed: only {@link activate} brings it up again. Does
+   * not close the device.
    */
   forget(name: string): void {
     if (this.#devices.get(name)?.kind !== 'volume') throw new UsageError(`${name} is not a volume`);
@@ -196,7 +202,7 @@ export class StorageTree {
     await this.#addVolume(activator, group, [member], volume);
     this.#active.set(group, parent);
     this.#takenDown.delete(group);
-    await this.activate();
+    await this.#activate();
   }
 
   /** Close the devices of all volumes, the last made first. The disks stay open. */
