@@ -1,5 +1,22 @@
 /**
  * Windows registry hives for VMCraft, read and write.
+ *
+ * @example
+ * const hive = await openHive(memorySource(await readFile('SYSTEM')));
+ * const key = await hive.key('ControlSet001\\Services\\Tcpip\\Parameters');
+ * console.log((await key?.value('Hostname'))?.data);
  * @packageDocumentation
  */
-export {};
+export { Hive, type OpenHiveOptions, openHive } from './hive.js';
+export { HiveKey } from './hive-key.js';
+export { HiveValue } from './hive-value.js';
+export { type HiveSource, type HiveTarget, isHiveTarget, MemoryHive, memorySource } from './source.js';
+export { compareNames, upcase } from './upcase.js';
+export { decodeData, decodeMultiString, decodeString, encodeData, typeNumber } from './value-codec.js';
+export {
+  type RegistryData,
+  RegistryType,
+  type RegistryTypeLike,
+  type RegistryTypeName,
+  registryTypeName,
+} from './value-types.js';

@@ -1,0 +1,182 @@
+import { FsError } from '@vmcraft/core/errors';
+import { fileTimeToDate } from './file-time.js';
+import type { HiveState, KeyIdentity } from './hive-state.js';
+import type { HiveValue } from './hive-value.js';
+import { className, keyName, Nk, openKeyNode } from './key-node.js';
+import { splitPath } from './key-path.js';
+import { findValue, readValue, valueCells } from './key-value.js';
+import { BASE_BLOCK_SIZE, KeyFlag } from './layout.js';
+import { loadValue, loadValues } from './load-value.js';
+import { findSubkey, subkeyCells, subkeyCount } from './subkey-list.js';
+
+/** A registry key. It stays valid through changes of the hive until the key itself is deleted. */
+export class HiveKey {
+  #identity: KeyIdentity;
+  #name: string;
+  #time: bigint;
+
+  /** @internal Made by {@link Hive}; its key node is in memory. */
+  constructor(
+    readonly state: HiveState,
+    cell: number,
+  ) {
+    this.#identity = state.handles.identify(cell);
+    this.#name = keyName(state.cells, cell);
+    this.#time = lastWritten(state, cell);
+  }
+
+  /**
+   * Offset of its key node cell from the first bin, in bytes.
+   * @throws FsError ENOENT when the key was deleted
+   */
+  get cell(): number {
+    const now = this.state.handles.follow(this.#identity);
+    if (now === undefined)
+      throw new FsError('ENOENT', { operation: 'registry key', path: this.#name, reason: 'deleted' });
+    this.#identity = now;
+    return now.cell;
+  }
+
+  /** Number that names this key, as hivex has it: the file offset of its cell. Valid until the key is deleted or renamed. */
+  get handle(): number {
+    return this.cell + BASE_BLOCK_SIZE;
+  }
+
+  get name(): string {
+    const { cells, store } = this.state;
+    this.#name = store.peek(() => keyName(cells, this.cell)) ?? this.#name;
+    return this.#name;
+  }
+
+  /** 100 ns units since 1601-01-01 UTC. */
+  get lastWrittenTime(): bigint {
+    this.#time = this.state.store.peek(() => lastWritten(this.state, this.cell)) ?? this.#time;
+    return this.#time;
+  }
+
+  /** To the millisecond; undefined when none is recorded. */
+  get lastWritten(): Date | undefined {
+    return fileTimeToDate(this.lastWrittenTime);
+  }
+
+  /** Whether this is a link to another key, named by its value `SymbolicLinkValue`. */
+  isSymbolicLink(): Promise<boolean> {
+    return this.#run(() => (this.#flags() & KeyFlag.symbolicLink) !== 0);
+  }
+
+  /** The class name, undefined when there is none. */
+  className(): Promise<string | undefined> {
+    return this.#run(() => className(this.state.cells, this.cell));
+  }
+
+  /** The key above; undefined for the root. */
+  parent(): Promise<HiveKey | undefined> {
+    return this.#run(() => {
+      if (this.cell === this.state.base.rootCell) return undefined;
+      return this.#at(this.state.store.u32(openKeyNode(this.state.cells, this.cell) + Nk.parent));
+    });
+  }
+
+  /** Number of subkeys. */
+  subkeyCount(): Promise<number> {
+    return this.#run(() => subkeyCount(this.state.cells, this.cell));
+  }
+
+  /** All subkeys, in the order of their upper-cased names. */
+  subkeyList(): Promise<HiveKey[]> {
+    return this.#run(() => this.#subkeys());
+  }
+
+  /** {@link subkeyList} without waiting, when all of it is in memory; else undefined. */
+  peekSubkeys(): HiveKey[] | undefined {
+    return this.state.store.peek(() => this.#subkeys());
+  }
+
+  /** Subkeys one by one. */
+  async *subkeys(): AsyncGenerator<HiveKey> {
+    const cells = await this.#run(() => subkeyCells(this.state.cells, this.cell));
+    for (const cell of cells) {
+      yield this.state.store.peek(() => this.#at(cell)) ?? (await this.#run(() => this.#at(cell)));
+    }
+  }
+
+  /** Names of all subkeys, in the order of their upper-cased names. */
+  subkeyNames(): Promise<string[]> {
+    const { cells } = this.state;
+    return this.#run(() => subkeyCells(cells, this.cell).map((cell) => keyName(cells, cell)));
+  }
+
+  /** The subkey of this name, whatever its case; undefined when there is none. The name is not a path. */
+  subkey(name: string): Promise<HiveKey | undefined> {
+    return this.#run(() => {
+      const cell = findSubkey(this.state.cells, this.cell, name);
+      return cell === undefined ? undefined : this.#at(cell);
+    });
+  }
+
+  /** The key at a path below this one, names divided by backslashes; undefined when there is none. */
+  async key(path: string): Promise<HiveKey | undefined> {
+    let key: HiveKey | undefined = this;
+    for (const name of splitPath(path)) {
+      key = await key.subkey(name);
+      if (key === undefined) return undefined;
+    }
+    return key;
+  }
+
+  /** Number of values. */
+  valueCount(): Promise<number> {
+    return this.#run(() => valueCells(this.state.cells, this.cell).length);
+  }
+
+  /**
+   * All values with their data, in the order of the hive.
+   * @throws CorruptImageError when they claim more data together than the hive has
+   */
+  valueList(): Promise<HiveValue[]> {
+    return this.#run(() => loadValues(this.state, this.cell));
+  }
+
+  /** {@link valueList} without waiting, when all of it is in memory; else undefined. */
+  peekValues(): HiveValue[] | undefined {
+    return this.state.store.peek(() => loadValues(this.state, this.cell));
+  }
+
+  /** Values one by one, holding the data of one at a time. */
+  async *values(): AsyncGenerator<HiveValue> {
+    const cells = await this.#run(() => valueCells(this.state.cells, this.cell));
+    for (const cell of cells) {
+      const read = (): HiveValue => loadValue(this.state, readValue(this.state.cells, cell));
+      yield this.state.store.peek(read) ?? (await this.#run(read));
+    }
+  }
+
+  /** The value of this name, whatever its case; the empty name is the default value. Undefined when there is none. */
+  value(name: string): Promise<HiveValue | undefined> {
+    return this.#run(() => {
+      const record = findValue(this.state.cells, this.cell, name);
+      return record === undefined ? undefined : loadValue(this.state, record);
+    });
+  }
+
+  #run<T>(work: () => T): Promise<T> {
+    return this.state.store.run(work);
+  }
+
+  #at(cell: number): HiveKey {
+    return new HiveKey(this.state, cell);
+  }
+
+  #flags(): number {
+    return this.state.store.u16(openKeyNode(this.state.cells, this.cell) + Nk.flags);
+  }
+
+  #subkeys(): HiveKey[] {
+    return subkeyCells(this.state.cells, this.cell).map((cell) => this.#at(cell));
+  }
+}
+
+function lastWritten({ store, cells }: HiveState, cell: number): bigint {
+  const position = openKeyNode(cells, cell) + Nk.lastWritten;
+  return (BigInt(store.u32(position + 4)) << 32n) | BigInt(store.u32(position));
+}

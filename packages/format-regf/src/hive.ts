@@ -1,0 +1,147 @@
+import type { WarningSink } from '@vmcraft/core/contracts';
+import { CorruptImageError, LimitExceededError, TruncatedImageError, UsageError } from '@vmcraft/core/errors';
+import { checkBaseBlock, isSoundBlock, readBlock } from './base-block.js';
+import { Cells } from './cells.js';
+import { fileTimeToDate } from './file-time.js';
+import { HiveKey } from './hive-key.js';
+import { HandleTable, type HiveState } from './hive-state.js';
+import type { HiveValue } from './hive-value.js';
+import { readValue } from './key-value.js';
+import { BASE_BLOCK_SIZE, BaseBlock, CELL_UNIT } from './layout.js';
+import { loadValue } from './load-value.js';
+import { PageStore } from './page-store.js';
+import { type HiveSource, isHiveTarget } from './source.js';
+
+const DEFAULT_CACHE = 32 * 1024 * 1024;
+const DEFAULT_MAX_BYTES = 512 * 1024 * 1024;
+
+/** How to open a hive. */
+export interface OpenHiveOptions {
+  /** Transaction logs beside the hive (LOG, LOG1, LOG2), in this order; empty ones may be among them. */
+  readonly logs?: readonly HiveSource[];
+  /** Allow changes. They reach the source only by {@link Hive.commit}. */
+  readonly writable?: boolean;
+  /** Receives tolerated defects. */
+  readonly warn?: WarningSink;
+  /** How much of the unchanged hive to keep in memory, in bytes (32 MiB). */
+  readonly cacheBytes?: number;
+}
+
+/** A registry hive. Nothing is read before it is asked for. */
+export class Hive {
+  readonly #root: HiveKey;
+
+  /** @internal Made by {@link openHive}. */
+  constructor(
+    readonly state: HiveState,
+    readonly source: HiveSource,
+    root: HiveKey,
+  ) {
+    this.#root = root;
+  }
+
+  get root(): HiveKey {
+    return this.#root;
+  }
+
+  /** Version of the format, 1.3 to 1.6. */
+  get version(): { readonly major: number; readonly minor: number } {
+    return { major: this.state.base.majorVersion, minor: this.state.base.minorVersion };
+  }
+
+  /** When the hive was last written; undefined when that is not recorded. */
+  get lastWritten(): Date | undefined {
+    return fileTimeToDate(this.state.base.lastWritten);
+  }
+
+  /** What the base block records of the hive's own file name, for debugging. */
+  get fileName(): string {
+    return this.state.base.fileName;
+  }
+
+  get writable(): boolean {
+    return this.state.writable;
+  }
+
+  /** The key at a path from the root, names divided by backslashes; undefined when there is none. */
+  key(path: string): Promise<HiveKey | undefined> {
+    return this.#root.key(path);
+  }
+
+  /**
+   * The key that {@link HiveKey.handle} named.
+   * @throws CorruptImageError, UsageError when no key is there
+   */
+  keyAt(handle: number): Promise<HiveKey> {
+    const cell = cellOf(handle);
+    return this.state.store.run(() => new HiveKey(this.state, cell));
+  }
+
+  /**
+   * The value that {@link HiveValue.handle} named.
+   * @throws CorruptImageError, UsageError when no value is there
+   */
+  valueAt(handle: number): Promise<HiveValue> {
+    const cell = cellOf(handle);
+    return this.state.store.run(() => loadValue(this.state, readValue(this.state.cells, cell)));
+  }
+
+  /**
+   * The whole hive with all changes, for hives that fit in memory.
+   * @throws LimitExceededError when it has more than `maxBytes`
+   */
+  async bytes(maxBytes = DEFAULT_MAX_BYTES): Promise<Uint8Array> {
+    const { store } = this.state;
+    if (store.size > maxBytes) {
+      throw new LimitExceededError({ limit: 'hive size', value: store.size, max: maxBytes, option: 'maxBytes' });
+    }
+    return (await store.run(() => store.bytes(0, store.size))).slice();
+  }
+}
+
+function cellOf(handle: number): number {
+  const cell = handle - BASE_BLOCK_SIZE;
+  if (!Number.isSafeInteger(cell) || cell < 0 || cell % CELL_UNIT !== 0) {
+    throw new UsageError(`${handle} is no handle of a key or value`, { argument: 'handle' });
+  }
+  return cell;
+}
+
+/**
+ * Open a hive.
+ * @throws CorruptImageError, TruncatedImageError when it is none, or its base block is damaged and no log restores it
+ * @throws UnsupportedFeatureError for versions before 1.3
+ */
+export async function openHive(source: HiveSource, options: OpenHiveOptions = {}): Promise<Hive> {
+  const { writable = false, warn = () => undefined, cacheBytes = DEFAULT_CACHE } = options;
+  if (writable && !isHiveTarget(source)) {
+    throw new UsageError('a hive to be changed needs a source that can be written', { argument: 'source' });
+  }
+  const block = await readBlock(source);
+  const base = BaseBlock.decode(block);
+  if (!isSoundBlock(block)) {
+    throw new CorruptImageError({
+      structure: 'regf.BaseBlock',
+      field: 'checksum',
+      offset: 0,
+      reason: 'wrong checksum',
+    });
+  }
+  checkBaseBlock(base);
+  const store = new PageStore(source, cacheBytes);
+  const end = BASE_BLOCK_SIZE + base.binsSize;
+  if (end > store.size) {
+    throw new TruncatedImageError({ structure: 'regf.HiveBin', offset: 0, needed: end, available: store.size });
+  }
+  store.limit(end);
+  const state: HiveState = {
+    store,
+    cells: new Cells(store, base.binsSize),
+    base,
+    writable,
+    warn,
+    handles: new HandleTable(),
+  };
+  const root = await store.run(() => new HiveKey(state, base.rootCell));
+  return new Hive(state, source, root);
+}

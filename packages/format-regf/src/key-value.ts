@@ -1,0 +1,134 @@
+import type { Cells } from './cells.js';
+import { corrupt } from './corruption.js';
+import { Nk, openKeyNode } from './key-node.js';
+import {
+  BigData,
+  INLINE_DATA,
+  KeyFlag,
+  KeyValue,
+  LAST_MINOR_WITHOUT_BIG_DATA,
+  SEGMENT_SIZE,
+  Signature,
+  VALUE_COMPRESSED_NAME,
+} from './layout.js';
+import { decodeLatin1, decodeUnits } from './names.js';
+import { sameName } from './upcase.js';
+
+/** Offsets within a key value. Section "Key value". */
+export const Vk = {
+  nameLength: KeyValue.offsetOf('nameLength'),
+  dataSize: KeyValue.offsetOf('dataSize'),
+  dataOffset: KeyValue.offsetOf('dataOffset'),
+  dataType: KeyValue.offsetOf('dataType'),
+  flags: KeyValue.offsetOf('flags'),
+  name: KeyValue.size,
+} as const;
+
+const BIG_LIST = BigData.offsetOf('segmentList');
+const BIG_COUNT = BigData.offsetOf('segmentCount');
+
+/** A key value without its data. */
+export interface ValueRecord {
+  readonly cell: number;
+  readonly name: string;
+  readonly type: number;
+  /** Bytes of data. */
+  readonly size: number;
+  /** File position of the data when it lies in the record itself. */
+  readonly inline: number | undefined;
+  /** Cell of the data or of its big data record; meaningless for inline and empty data. */
+  readonly dataCell: number;
+}
+
+/**
+ * Offsets of a key's values, in order.
+ * @throws CorruptImageError when the list does not fit its cell
+ */
+export function valueCells(cells: Cells, key: number): number[] {
+  const { store } = cells;
+  const position = openKeyNode(cells, key);
+  const count = store.u32(position + Nk.valueCount);
+  // The count of a predefined handle's key is the handle. Section "Key node", "Flags".
+  if (count === 0 || (store.u16(position + Nk.flags) & KeyFlag.predefinedHandle) !== 0) return [];
+  const start = cells.open(store.u32(position + Nk.valueList), count * 4, 'KeyValuesList');
+  const out: number[] = new Array(count);
+  for (let i = 0; i < count; i++) out[i] = store.u32(start + i * 4);
+  return out;
+}
+
+/** The key value in `cell`. */
+export function readValue(cells: Cells, cell: number): ValueRecord {
+  const { store } = cells;
+  const position = cells.open(cell, KeyValue.size, 'KeyValue');
+  if (store.u16(position) !== Signature.vk) throw corrupt('KeyValue', 'Key value', position, 'no "vk" here');
+  const nameLength = store.u16(position + Vk.nameLength);
+  if (nameLength !== 0) cells.open(cell, Vk.name + nameLength, 'KeyValue');
+  const dataSize = store.u32(position + Vk.dataSize);
+  const isInline = dataSize >= INLINE_DATA;
+  const size = isInline ? dataSize - INLINE_DATA : dataSize;
+  if (isInline && size > 4) throw corrupt('KeyValue', 'Key value', position, `${size} bytes in four`, 'dataSize');
+  if (size > cells.binsSize)
+    throw corrupt('KeyValue', 'Key value', position, 'more data than the hive has', 'dataSize');
+  const nameData = store.bytes(position + Vk.name, nameLength);
+  const isCompressed = (store.u16(position + Vk.flags) & VALUE_COMPRESSED_NAME) !== 0;
+  return {
+    cell,
+    name: nameLength === 0 ? '' : isCompressed ? decodeLatin1(nameData) : decodeUnits(nameData),
+    type: store.u32(position + Vk.dataType),
+    size,
+    inline: isInline ? position + Vk.dataOffset : undefined,
+    dataCell: store.u32(position + Vk.dataOffset),
+  };
+}
+
+/** The value of a key with this name; the default value's is empty. */
+export function findValue(cells: Cells, key: number, name: string): ValueRecord | undefined {
+  for (const cell of valueCells(cells, key)) {
+    const value = readValue(cells, cell);
+    if (sameName(value.name, name)) return value;
+  }
+  return undefined;
+}
+
+/** Whether data of this size is in a big data record. Section "Big data". */
+export function isBigData(size: number, minorVersion: number): boolean {
+  return size > SEGMENT_SIZE && minorVersion > LAST_MINOR_WITHOUT_BIG_DATA;
+}
+
+/** A copy of a value's data. */
+export function valueData(cells: Cells, value: ValueRecord, minorVersion: number): Uint8Array {
+  const { store } = cells;
+  if (value.size === 0) return new Uint8Array(0);
+  if (value.inline !== undefined) return store.bytes(value.inline, value.size).slice();
+  if (isBigData(value.size, minorVersion) && cells.capacity(value.dataCell, 'ValueData') < value.size) {
+    return bigData(cells, value);
+  }
+  // A cell that has room for all of it holds it plainly: hivex writes long values so whatever the version.
+  return store.bytes(cells.open(value.dataCell, value.size, 'ValueData'), value.size).slice();
+}
+
+/** Cells of the segments of a big data record, and that of their list. */
+export function bigDataCells(cells: Cells, record: number): { list: number; segments: number[] } {
+  const position = cells.open(record, BigData.size, 'BigData');
+  if (cells.store.u16(position) !== Signature.db) throw corrupt('BigData', 'Big data', position, 'no "db" here');
+  const count = cells.store.u16(position + BIG_COUNT);
+  const list = cells.store.u32(position + BIG_LIST);
+  const start = cells.open(list, count * 4, 'BigData');
+  const segments: number[] = [];
+  for (let i = 0; i < count; i++) segments.push(cells.store.u32(start + i * 4));
+  return { list, segments };
+}
+
+function bigData(cells: Cells, value: ValueRecord): Uint8Array {
+  const { segments } = bigDataCells(cells, value.dataCell);
+  if (segments.length !== Math.ceil(value.size / SEGMENT_SIZE)) {
+    const reason = `${segments.length} segments for ${value.size} bytes`;
+    throw corrupt('BigData', 'Big data', value.dataCell, reason, 'segmentCount');
+  }
+  const out = new Uint8Array(value.size);
+  for (const [i, segment] of segments.entries()) {
+    const length = Math.min(SEGMENT_SIZE, value.size - i * SEGMENT_SIZE);
+    out.set(cells.contents(segment, length, 'BigData'), i * SEGMENT_SIZE);
+  }
+  return out;
+}

@@ -1,0 +1,64 @@
+import { encodeUtf16 } from '@vmcraft/core/binary';
+import { upcaseUnit } from './upcase.js';
+
+const CHUNK = 4096;
+
+/** Text of one byte a character (ISO 8859-1), as compressed names are. */
+export function decodeLatin1(data: Uint8Array): string {
+  if (data.length <= CHUNK) return String.fromCharCode.apply(null, data as unknown as number[]);
+  let out = '';
+  for (let i = 0; i < data.length; i += CHUNK) out += decodeLatin1(data.subarray(i, i + CHUNK));
+  return out;
+}
+
+/** All UTF-16LE units of `data`, lone surrogates and NULs included; an odd last byte is left out. */
+export function decodeUnits(data: Uint8Array): string {
+  const count = data.length >> 1;
+  const units = new Uint16Array(Math.min(count, CHUNK));
+  let out = '';
+  for (let start = 0; start < count; start += CHUNK) {
+    const length = Math.min(CHUNK, count - start);
+    for (let i = 0; i < length; i++) {
+      const at = (start + i) * 2;
+      units[i] = data[at]! | (data[at + 1]! << 8);
+    }
+    out += String.fromCharCode.apply(null, units.subarray(0, length) as unknown as number[]);
+  }
+  return out;
+}
+
+/** A name as it is stored. */
+export interface StoredName {
+  readonly bytes: Uint8Array;
+  /** One byte a character; otherwise UTF-16LE. */
+  readonly compressed: boolean;
+}
+
+/** Windows stores a name with one byte a character when every character fits. */
+export function encodeName(name: string): StoredName {
+  const bytes = new Uint8Array(name.length);
+  for (let i = 0; i < name.length; i++) {
+    const unit = name.charCodeAt(i);
+    if (unit > 0xff) return { bytes: encodeUtf16(name), compressed: false };
+    bytes[i] = unit;
+  }
+  return { bytes, compressed: true };
+}
+
+/** Hash of a key's name in a hash leaf. Section "Hash leaf", note. */
+export function nameHash(name: string): number {
+  let hash = 0;
+  for (let i = 0; i < name.length; i++) hash = (Math.imul(hash, 37) + upcaseUnit(name.charCodeAt(i))) >>> 0;
+  return hash;
+}
+
+/** First four characters of a key's name in a fast leaf; all zeros unless they are ASCII. Section "Fast leaf". */
+export function nameHint(name: string): number {
+  let hint = 0;
+  for (let i = 0; i < Math.min(4, name.length); i++) {
+    const unit = name.charCodeAt(i);
+    if (unit > 0x7f) return 0;
+    hint |= unit << (8 * i);
+  }
+  return hint >>> 0;
+}

@@ -1,0 +1,313 @@
+import { viewOf } from '@vmcraft/core/binary';
+import { InternalError, TruncatedImageError } from '@vmcraft/core/errors';
+import type { HiveSource } from './source.js';
+
+/** Bytes of a cached page. Every structure field is aligned to its size, so that none crosses a page. */
+export const PAGE_SIZE = 65536;
+const PAGE_SHIFT = 16;
+const PAGE_MASK = PAGE_SIZE - 1;
+/** Dirty bytes are tracked in units of one bin page, as Windows does. */
+const BLOCK_SIZE = 4096;
+const BLOCK_SHIFT = 12;
+
+/** Thrown through the synchronous code when it needs a page that is not in memory; never leaves this package. */
+class PageFault {
+  constructor(readonly page: number) {}
+}
+
+interface Page {
+  bytes: Uint8Array;
+  view: DataView;
+  /** Bit i: block i of the page differs from the source. */
+  dirty: number;
+  /** Whether `bytes` is ours to change. */
+  owned: boolean;
+  /** Set once the page was ever changed: such pages stay in memory. */
+  kept: boolean;
+}
+
+/** A change that can be taken back. */
+type Undo = () => void;
+
+/**
+ * The bytes of a hive as pages in memory, loaded when needed and changed only here. All structure code is synchronous and runs within
+ * {@link run} or {@link mutate}: when a page is missing the code stops, the page is loaded, and the code starts again.
+ */
+export class PageStore {
+  readonly #source: HiveSource;
+  readonly #pages: (Page | undefined)[] = [];
+  readonly #maxClean: number;
+  #clean = 0;
+  #active = 0;
+  #size: number;
+  #undo: Undo[] | undefined;
+  #savepoint: Undo[] | undefined;
+  #queue: Promise<unknown> = Promise.resolve();
+
+  /** @param cacheBytes how much of the unchanged hive to keep in memory, in bytes */
+  constructor(source: HiveSource, cacheBytes: number) {
+    this.#source = source;
+    this.#size = source.size;
+    this.#maxClean = Math.max(4, Math.ceil(cacheBytes / PAGE_SIZE));
+  }
+
+  /** Bytes, including what was added since the last commit. */
+  get size(): number {
+    return this.#size;
+  }
+
+  /** Take bytes after `size` for no part of the hive; for the time of opening. */
+  limit(size: number): void {
+    this.#size = Math.min(size, this.#size);
+  }
+
+  /** Whether a {@link transaction} is open. */
+  get inTransaction(): boolean {
+    return this.#savepoint !== undefined;
+  }
+
+  /** Run synchronous reading code, loading pages as it asks for them. */
+  async run<T>(work: () => T): Promise<T> {
+    if (this.#active === 0 && this.#clean > this.#maxClean) this.#evict();
+    this.#active++;
+    try {
+      for (;;) {
+        try {
+          return work();
+        } catch (thrown) {
+          if (!(thrown instanceof PageFault)) throw thrown;
+          await this.#load(thrown.page);
+        }
+      }
+    } finally {
+      this.#active--;
+    }
+  }
+
+  /** Run reading code only if everything it needs is in memory; else undefined. */
+  peek<T>(work: () => T): T | undefined {
+    try {
+      return work();
+    } catch (thrown) {
+      if (thrown instanceof PageFault) return undefined;
+      throw thrown;
+    }
+  }
+
+  /** Run changing code; it happens wholly or, when it throws, not at all. */
+  mutate<T>(work: () => T): Promise<T> {
+    return this.#exclusive(() => this.run(() => this.#attempt(work)));
+  }
+
+  /**
+   * Several mutations that happen wholly or not at all.
+   * @throws whatever `work` throws, after everything is as it was before
+   */
+  async transaction<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#savepoint !== undefined) return work();
+    const log: Undo[] = [];
+    this.#savepoint = log;
+    try {
+      return await work();
+    } catch (thrown) {
+      takeBack(log);
+      throw thrown;
+    } finally {
+      this.#savepoint = undefined;
+    }
+  }
+
+  /** Let the current mutation take `undo` back too, should it fail: for state kept beside the pages. */
+  onUndo(undo: Undo): void {
+    this.#undo?.push(undo);
+  }
+
+  #exclusive<T>(work: () => Promise<T>): Promise<T> {
+    const next = this.#queue.then(work, work);
+    this.#queue = next.catch(() => undefined);
+    return next;
+  }
+
+  #attempt<T>(work: () => T): T {
+    const log: Undo[] = [];
+    this.#undo = log;
+    try {
+      const result = work();
+      this.#savepoint?.push(...log);
+      return result;
+    } catch (thrown) {
+      takeBack(log);
+      throw thrown;
+    } finally {
+      this.#undo = undefined;
+    }
+  }
+
+  #evict(): void {
+    for (let i = 0; i < this.#pages.length && this.#clean > this.#maxClean >> 1; i++) {
+      const page = this.#pages[i];
+      if (page === undefined || page.kept) continue;
+      this.#pages[i] = undefined;
+      this.#clean--;
+    }
+  }
+
+  async #load(index: number): Promise<void> {
+    if (this.#pages[index] !== undefined) return;
+    const start = index * PAGE_SIZE;
+    const data = await this.#source.read(start, Math.min(PAGE_SIZE, this.#source.size - start));
+    if (this.#pages[index] === undefined) this.#add(index, data);
+  }
+
+  #add(index: number, data: Uint8Array): Page {
+    const length = Math.min(PAGE_SIZE, this.#size - index * PAGE_SIZE);
+    let [bytes, owned] = [data.subarray(0, length), false];
+    if (bytes.length < length) {
+      bytes = new Uint8Array(PAGE_SIZE);
+      bytes.set(data);
+      owned = true;
+    }
+    const page: Page = { bytes, view: viewOf(bytes), dirty: 0, owned, kept: false };
+    this.#pages[index] = page;
+    this.#clean++;
+    return page;
+  }
+
+  /** The page that holds `offset`, of which `length` more bytes are wanted. */
+  #page(offset: number, length: number): Page {
+    if (offset < 0 || offset + length > this.#size) {
+      const available = Math.max(0, this.#size - offset);
+      throw new TruncatedImageError({ structure: 'hive', offset, needed: length, available });
+    }
+    return this.#pages[offset >>> PAGE_SHIFT] ?? this.#miss(offset >>> PAGE_SHIFT);
+  }
+
+  #miss(index: number): Page {
+    const start = index * PAGE_SIZE;
+    const length = Math.min(PAGE_SIZE, this.#source.size - start);
+    if (length <= 0) return this.#add(index, new Uint8Array(0));
+    const data = this.#source.peek?.(start, length);
+    if (data === undefined) throw new PageFault(index);
+    return this.#add(index, data);
+  }
+
+  u8(offset: number): number {
+    return this.#page(offset, 1).bytes[offset & PAGE_MASK]!;
+  }
+
+  u16(offset: number): number {
+    return this.#page(offset, 2).view.getUint16(offset & PAGE_MASK, true);
+  }
+
+  u32(offset: number): number {
+    return this.#page(offset, 4).view.getUint32(offset & PAGE_MASK, true);
+  }
+
+  i32(offset: number): number {
+    return this.#page(offset, 4).view.getInt32(offset & PAGE_MASK, true);
+  }
+
+  /** A view where the bytes lie in one page, else a copy; not to be kept over a change, nor changed. */
+  bytes(offset: number, length: number): Uint8Array {
+    const from = offset & PAGE_MASK;
+    const page = this.#page(offset, length);
+    if (from + length <= PAGE_SIZE) return page.bytes.subarray(from, from + length);
+    const out = new Uint8Array(length);
+    for (let done = 0; done < length; ) {
+      const at = (offset + done) & PAGE_MASK;
+      const part = Math.min(length - done, PAGE_SIZE - at);
+      out.set(this.#page(offset + done, part).bytes.subarray(at, at + part), done);
+      done += part;
+    }
+    return out;
+  }
+
+  setU16(offset: number, value: number): void {
+    this.setBytes(offset, Uint8Array.of(value & 0xff, value >>> 8));
+  }
+
+  setU32(offset: number, value: number): void {
+    this.setBytes(offset, Uint8Array.of(value & 0xff, (value >>> 8) & 0xff, (value >>> 16) & 0xff, value >>> 24));
+  }
+
+  /** Change bytes. Only within {@link mutate}. */
+  setBytes(offset: number, data: Uint8Array): void {
+    if (this.#undo === undefined) throw new InternalError('a hive page is changed outside of a mutation');
+    for (let done = 0; done < data.length; ) {
+      const at = (offset + done) & PAGE_MASK;
+      const part = Math.min(data.length - done, PAGE_SIZE - at);
+      this.#change(offset + done, data.subarray(done, done + part));
+      done += part;
+    }
+  }
+
+  #change(offset: number, data: Uint8Array): void {
+    const page = this.#page(offset, data.length);
+    if (!page.owned) own(page);
+    const at = offset & PAGE_MASK;
+    const [old, dirty] = [page.bytes.slice(at, at + data.length), page.dirty];
+    page.bytes.set(data, at);
+    if (!page.kept) {
+      page.kept = true;
+      this.#clean--;
+    }
+    const last = (at + data.length - 1) >>> BLOCK_SHIFT;
+    for (let block = at >>> BLOCK_SHIFT; block <= last; block++) page.dirty |= 1 << block;
+    this.#undo!.push(() => {
+      page.bytes.set(old, at);
+      page.dirty = dirty;
+    });
+  }
+
+  /** Set the size in bytes; new bytes are zeros. Only within {@link mutate}. */
+  resize(size: number): void {
+    const before = this.#size;
+    if (size < before) throw new InternalError('a hive does not shrink');
+    // A last page shorter than its full length is made whole, as its bytes are looked up by page alone.
+    const page = this.#pages[before >>> PAGE_SHIFT];
+    if (page !== undefined && page.bytes.length < PAGE_SIZE) own(page);
+    this.#size = size;
+    this.onUndo(() => {
+      this.#size = before;
+    });
+  }
+
+  /** Everything changed since the last {@link clean}, in order, in runs of whole blocks. */
+  *dirtyRuns(): Generator<{ offset: number; data: Uint8Array }> {
+    for (const [index, page] of this.#pages.entries()) {
+      if (page === undefined || page.dirty === 0) continue;
+      for (let block = 0; block < PAGE_SIZE / BLOCK_SIZE; block++) {
+        if ((page.dirty & (1 << block)) === 0) continue;
+        let end = block + 1;
+        while (end < PAGE_SIZE / BLOCK_SIZE && (page.dirty & (1 << end)) !== 0) end++;
+        const offset = index * PAGE_SIZE + block * BLOCK_SIZE;
+        const length = Math.min((end - block) * BLOCK_SIZE, this.#size - offset);
+        yield { offset, data: page.bytes.subarray(block * BLOCK_SIZE, block * BLOCK_SIZE + length) };
+        block = end;
+      }
+    }
+  }
+
+  /** Whether anything was changed since the last {@link clean}. */
+  get isDirty(): boolean {
+    return this.#pages.some((page) => page !== undefined && page.dirty !== 0);
+  }
+
+  /** Everything changed is now in the source. */
+  clean(): void {
+    for (const page of this.#pages) if (page !== undefined) page.dirty = 0;
+  }
+}
+
+function own(page: Page): void {
+  const bytes = new Uint8Array(PAGE_SIZE);
+  bytes.set(page.bytes);
+  page.bytes = bytes;
+  page.view = viewOf(bytes);
+  page.owned = true;
+}
+
+function takeBack(log: Undo[]): void {
+  for (let i = log.length - 1; i >= 0; i--) log[i]!();
+  log.length = 0;
+}
