@@ -4,6 +4,7 @@ export { FileDevice, type FileDeviceOptions } from './file-device.js';
 export { MemoryDevice, type MemoryDeviceOptions } from './memory-device.js';
 export { IoMetrics, type LayerCounters, LayerMetrics, metered, timed } from './metrics.js';
 export { PAGE_SIZE, PageCache } from './page-cache.js';
+export * from './raid/index.js';
 export { ReadOnlyDevice, readOnly } from './read-only-device.js';
 export { SliceDevice, type SliceOptions } from './slice-device.js';
 export { checkSpan, requireWritable, throwIfAborted, untilAborted } from './span.js';
