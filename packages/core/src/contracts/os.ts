@@ -1,5 +1,13 @@
 import type { FsStat } from './filesystem.js';
 
+/** A regular file of a tree, opened for reading at any place. */
+export interface TreeFile {
+  /** Bytes. */
+  readonly size: number;
+  /** Up to `length` bytes at `offset`; fewer only at the end. */
+  read(offset: number, length: number): Promise<Uint8Array>;
+}
+
 /** Read access to one tree of files by path; symbolic links are followed inside the tree only. Never throws for a missing path. */
 export interface FileTree {
   exists(path: string): Promise<boolean>;
@@ -17,6 +25,8 @@ export interface FileTree {
   lines(path: string, limit?: number): Promise<readonly string[] | undefined>;
   /** A whole regular file in chunks, for files above the limit of `read`; empty when there is none. */
   stream(path: string): AsyncIterable<Uint8Array>;
+  /** A regular file, to read parts of it; undefined when there is none. */
+  open(path: string): Promise<TreeFile | undefined>;
 }
 
 /** A file system of the guest as the session sees it. */
@@ -90,6 +100,91 @@ export interface UserInfo {
   readonly home?: string;
   readonly shell?: string;
   readonly comment?: string;
+  readonly fullName?: string;
+  /** Nobody can log on with it. */
+  readonly disabled?: boolean;
+  /** ISO 8601, UTC. */
+  readonly lastLogon?: string;
+  /** Windows: the security id. */
+  readonly sid?: string;
+}
+
+/** A service or driver of Windows. */
+export interface WindowsService {
+  readonly name: string;
+  readonly displayName?: string;
+  readonly kind: 'service' | 'driver';
+  /** When it starts; a number that has no name is written as it is. */
+  readonly start: 'boot' | 'system' | 'auto' | 'manual' | 'disabled' | (string & {});
+  readonly imagePath?: string;
+  readonly group?: string;
+}
+
+/** An update of Windows that is installed. */
+export interface WindowsHotfix {
+  /** `KB5034441`. */
+  readonly id: string;
+  /** ISO 8601, UTC. */
+  readonly installed?: string;
+}
+
+/** What one thing that starts at boot is, of the boot configuration. */
+export interface WindowsBootEntry {
+  /** GUID in braces. */
+  readonly id: string;
+  readonly kind: 'manager' | 'loader' | 'resume' | 'tool' | 'other';
+  readonly description?: string;
+  /** Program that it starts, `\\Windows\\system32\\winload.efi`. */
+  readonly path?: string;
+  /** The device it lies on, where that is one of this guest's. */
+  readonly device?: string;
+  /** The boot manager starts it when nobody chooses. */
+  readonly isDefault: boolean;
+}
+
+/** A drive letter and what it stands for. */
+export interface WindowsDrive {
+  readonly letter: string;
+  /** What MountedDevices keeps: a partition by disk signature and offset, or by GUID, or the name of a device. */
+  readonly kind: 'mbr' | 'gpt' | 'device' | 'dynamic' | 'unknown';
+  /** The device of this guest; undefined when it is none of them. */
+  readonly device?: string;
+  /** `bitlocker` or `dynamic` where the volume cannot be read as it stands. */
+  readonly protection?: 'bitlocker' | 'dynamic';
+  /** Signature and offset, GUID, or device name. */
+  readonly identity: string;
+}
+
+/** Facts only Windows has. */
+export interface WindowsFacts {
+  /** `Professional`, `ServerStandard` … */
+  readonly edition?: Fact<string>;
+  /** Major, minor, build and revision: `10.0.19045.4291`. */
+  readonly version?: Fact<string>;
+  /** `22H2`. */
+  readonly displayVersion?: Fact<string>;
+  readonly servicePack?: Fact<string>;
+  /** ISO 8601, UTC. */
+  readonly installed?: Fact<string>;
+  /** Windows' own name of the time zone. */
+  readonly timezone?: Fact<string>;
+  readonly domain?: Fact<string>;
+  readonly owner?: Fact<string>;
+  readonly organization?: Fact<string>;
+  readonly firmware?: Fact<'bios' | 'uefi'>;
+  readonly bootEntries?: Fact<readonly WindowsBootEntry[]>;
+  readonly drives?: Fact<readonly WindowsDrive[]>;
+  readonly services?: Fact<readonly WindowsService[]>;
+  readonly hotfixes?: Fact<readonly WindowsHotfix[]>;
+  /** `none`, or what lies in hiberfil.sys. */
+  readonly hibernation?: Fact<'none' | 'hibernated' | 'fast-startup'>;
+  /** Fast startup is on: a shutdown leaves a hibernated kernel. */
+  readonly fastStartup?: Fact<boolean>;
+  /** What waits for the next boot; empty when nothing does. */
+  readonly pendingReboot?: readonly Fact<string>[];
+  readonly groupPolicy?: Fact<boolean>;
+  /** Names of products that scan for viruses. */
+  readonly antivirus?: readonly Fact<string>[];
 }
 
 /** An operating system that was found. Values that guestfs(3) calls "unknown" are left out here. */
@@ -128,6 +223,7 @@ export interface OperatingSystem {
   /** guestfs `inspect_get_drive_mappings`. */
   readonly driveMappings?: Readonly<Record<string, string>>;
   readonly warnings?: readonly string[];
+  readonly windows?: WindowsFacts;
   /** Facts only one kind of guest has, by the guestfs name of the function that gives them. */
   readonly extra?: Readonly<Record<string, Fact<string | number | boolean>>>;
 }

@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import type { ByteSink } from '../contracts/index.js';
+import { isWindowsPath } from './windows-syntax.js';
 
 /** The zod module, handed to the schema builders so that it is only imported when one is needed. */
 export type Zod = typeof z;
@@ -80,7 +81,10 @@ function numberKind(name: KindName, min: number, max: number): ArgKind<number> {
   };
 }
 
-const absolute = { test: (s: string) => s.startsWith('/'), message: "must be an absolute path that starts with '/'" };
+const absolute = {
+  test: (s: string) => s.startsWith('/') || isWindowsPath(s),
+  message: "must be an absolute path that starts with '/'",
+};
 const deviceName = {
   test: (s: string) => s.startsWith('/dev/'),
   message: "must be a device name that starts with '/dev/'",
@@ -90,7 +94,7 @@ const mountable = {
   message: "must be a device name or 'btrfsvol:DEVICE/SUBVOLUME'",
 };
 
-/** Absolute path in the guest. */
+/** Absolute path in the guest; a path as Windows writes it means the one of its drive. */
 export const Pathname = textKind('Pathname', absolute);
 /** Name of a block device of the session, `/dev/sda1`. */
 export const Device = textKind('Device', deviceName);

@@ -12,6 +12,8 @@ import type { ActionTable } from './action-table.js';
 import { formatMountable, parseMountable } from './mountable.js';
 import type { Session } from './session.js';
 import { traceCall, traceResult } from './trace.js';
+import { windowsPath } from './windows-path.js';
+import { isWindowsPath } from './windows-syntax.js';
 
 type Runner = (g: Session, ...args: unknown[]) => unknown;
 
@@ -53,19 +55,22 @@ export function bindActions(target: object, session: Session, table: ActionTable
 
 async function run(session: Session, action: AnyAction, args: readonly unknown[]): Promise<unknown> {
   if (action.anytime !== true) void session.opened;
-  return (action.run as Runner)(session, ...resolveNames(session, action, args));
+  return (action.run as Runner)(session, ...(await resolveNames(session, action, args)));
 }
 
 /** What guestfsd does before a function runs: device names become canonical and must exist; paths need a mounted root. */
-function resolveNames(session: Session, action: AnyAction, args: readonly unknown[]): unknown[] {
-  return args.map((value, i) => {
-    const kind = action.args[i]?.kind;
-    if (kind === undefined || action.anytime === true) return value;
-    if (kind.list) return (value as readonly string[]).map((item) => resolveName(session, action, kind, item));
-    return resolveName(session, action, kind, value);
-  });
+function resolveNames(session: Session, action: AnyAction, args: readonly unknown[]): Promise<unknown[]> {
+  return Promise.all(
+    args.map((value, i) => {
+      const kind = action.args[i]?.kind;
+      if (kind === undefined || action.anytime === true) return value;
+      if (!kind.list) return resolveName(session, action, kind, value);
+      return Promise.all((value as readonly string[]).map((item) => resolveName(session, action, kind, item)));
+    }),
+  );
 }
 
+/** A promise only where there is something to wait for: most arguments are what they are. */
 function resolveName(session: Session, action: AnyAction, kind: ArgKind, value: unknown): unknown {
   if (typeof value !== 'string') return value;
   switch (kind.name) {
@@ -77,15 +82,22 @@ function resolveName(session: Session, action: AnyAction, kind: ArgKind, value: 
       if (value.startsWith('/dev/')) return session.device(value, action.name).name;
       break;
     case 'Mountable_or_Path':
-      if (value.startsWith('/dev/') || !value.startsWith('/')) return resolveMountable(session, action, value);
+      if (value.startsWith('/dev/') || value.startsWith('btrfsvol:')) return resolveMountable(session, action, value);
       break;
     case 'Pathname':
       break;
     default:
       return value;
   }
-  if (session.mounts.any) return value;
-  throw new UsageError("you must call 'mount' first to mount the root filesystem");
+  if (!session.mounts.any) throw new UsageError("you must call 'mount' first to mount the root filesystem");
+  return isWindowsPath(value) || hasBackslash(session, value) ? windowsPath(session, value) : value;
+}
+
+/** Whether a path has slashes of Windows in it. No name of Windows holds one, but one of Linux may. */
+function hasBackslash(session: Session, path: string): boolean {
+  if (!path.includes('\\')) return false;
+  const root = session.mounts.list().findLast((mount) => mount.path === '/')?.source;
+  return session.inspection?.find(root ?? '')?.type.value === 'windows';
 }
 
 function resolveMountable(session: Session, action: AnyAction, text: string): string {

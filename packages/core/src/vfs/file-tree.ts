@@ -1,5 +1,5 @@
 import { decodeUtf8 } from '../binary/index.js';
-import { type FileTree, type FsStat, S_IFDIR, S_IFMT, S_IFREG } from '../contracts/index.js';
+import { type FileTree, type FsStat, S_IFDIR, S_IFMT, S_IFREG, type TreeFile } from '../contracts/index.js';
 import { FsError } from '../errors/index.js';
 import type { Location } from './location.js';
 import type { Vfs } from './vfs.js';
@@ -65,6 +65,13 @@ export class VfsFileTree implements FileTree {
   async *stream(path: string): AsyncIterable<Uint8Array> {
     const location = await this.#findFile(path);
     if (location !== undefined) yield* (await this.vfs.openAt(location, 'read', path)).stream();
+  }
+
+  async open(path: string): Promise<TreeFile | undefined> {
+    const location = await this.#findFile(path);
+    if (location === undefined) return undefined;
+    const { size } = await this.vfs.statAt(location);
+    return { size, read: (offset, length) => location.mount.fs.read(location.node, offset, length) };
   }
 
   async #findFile(path: string): Promise<Location | undefined> {

@@ -1,4 +1,12 @@
-import type { FileTree, FsStat, GuestFilesystem, GuestView, OperatingSystem, OsInspector } from '@vmcraft/core';
+import type {
+  FileTree,
+  FsStat,
+  GuestFilesystem,
+  GuestView,
+  OperatingSystem,
+  OsInspector,
+  TreeFile,
+} from '@vmcraft/core';
 import { decodeUtf8, encodeUtf8, S_IFDIR, S_IFLNK, S_IFREG } from '@vmcraft/core';
 
 const MARKER = '/etc/reference-os';
@@ -106,6 +114,12 @@ class MemoryTree implements FileTree {
   async *stream(path: string): AsyncIterable<Uint8Array> {
     const data = this.#bytes(this.#resolve(path));
     if (data !== undefined) yield data;
+  }
+
+  async open(path: string): Promise<TreeFile | undefined> {
+    const data = this.#bytes(this.#resolve(path));
+    if (data === undefined) return undefined;
+    return { size: data.length, read: async (offset, length) => data.slice(offset, offset + length) };
   }
 
   #bytes(path: string): Uint8Array | undefined {
