@@ -105,7 +105,7 @@ export interface ContainerTools {
    */
   payloadCipher?(header: BlockDevice, selectors: readonly string[], context: StorageContext): Promise<SectorCipher>;
   /** A cipher as dm-crypt names it, with its key given: for formats that have no header. */
-  plainCipher?(cipher: string, key: Uint8Array, context: StorageContext): SectorCipher;
+  plainCipher?(cipher: string, key: Uint8Array, context: StorageContext): Promise<SectorCipher>;
 }
 
 /** Finds and assembles volumes made from other devices. */

@@ -1,4 +1,5 @@
 export { type DoctorEntry, examineHost } from './doctor.js';
+export { nodeCiphers } from './node-ciphers.js';
 export { NodeHostFiles, type NodeHostFilesOptions } from './node-host-files.js';
 export { NodePlatform } from './node-platform.js';
 export { addPluginActions, type OpenedGuest, type OpenGuestOptions, openGuest } from './open-guest.js';
