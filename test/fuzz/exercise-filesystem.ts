@@ -1,82 +1,21 @@
-import { imageBackend } from '@vmcraft/backend-image';
 import {
   type BlockDevice,
   type FileSystem,
   type FsDriver,
   type FsNode,
-  hasSparseMap,
   S_IFDIR,
   S_IFMT,
   S_IFREG,
   supports,
 } from '@vmcraft/core';
-import { readPartitionTable } from '@vmcraft/core/partition';
-import { StorageTree } from '@vmcraft/core/storage';
-import { extDriver } from '@vmcraft/fs-ext';
-import { fatDriver } from '@vmcraft/fs-fat';
-import type { PatchedBytes } from './mutate.js';
-import { PATCHED_PATH, PatchedDevice, PatchedFiles } from './patched.js';
-
-/** What a sample is. */
-export type SampleKind = 'image' | 'partition' | 'ext' | 'fat';
 
 /** Entries looked at in one tree; enough to touch every structure, few enough for thousands of trees. */
 const MAX_ENTRIES = 400;
 const MAX_DEPTH = 12;
 const PREFIX = 128 * 1024;
 
-/** Use a damaged sample as a user would: open, walk, read, and on writable file systems write. */
-export async function exercise(kind: SampleKind, data: PatchedBytes, format: string, write: boolean): Promise<void> {
-  data.sealed = !write;
-  if (kind === 'image') return exerciseImage(data, format, write);
-  if (kind === 'partition') return exerciseTable(data);
-  const driver = kind === 'ext' ? extDriver() : fatDriver;
-  return exerciseFs(driver, new PatchedDevice(data), write);
-}
-
-async function exerciseImage(data: PatchedBytes, format: string, write: boolean): Promise<void> {
-  const files = new PatchedFiles(data);
-  const readonly = !write;
-  const context = { files, warn: () => undefined };
-  await imageBackend.probe({ path: PATCHED_PATH, readonly: true }, context);
-  const session = await imageBackend.open({ path: PATCHED_PATH, format, readonly }, context);
-  try {
-    await readAround(session.device);
-    if (session.device.writable) {
-      await session.device.write(
-        Math.min(70_000, Math.max(0, session.device.size - 4096)),
-        new Uint8Array(Math.min(4096, session.device.size)).fill(7),
-      );
-      await session.device.flush();
-    }
-  } finally {
-    await session.close();
-  }
-}
-
-async function readAround(device: BlockDevice): Promise<void> {
-  const spots = [0, 65_536, Math.floor(device.size / 2), device.size - 70_000];
-  for (const spot of spots) {
-    const at = Math.max(0, Math.min(spot, device.size));
-    await device.read(at, Math.min(70_000, device.size - at), { bulk: true });
-  }
-  if (!hasSparseMap(device)) return;
-  let runs = 0;
-  for await (const _ of device.extents(0, device.size)) if (++runs > 10_000) break;
-}
-
-async function exerciseTable(data: PatchedBytes): Promise<void> {
-  const device = new PatchedDevice(data);
-  await readPartitionTable(device);
-  const tree = await StorageTree.discover([{ device }], {
-    activators: [],
-    keys: { keysFor: async () => [] },
-    warn: () => undefined,
-  });
-  for (const { device: found } of tree.devices) if (found.size > 0) await found.read(0, Math.min(512, found.size));
-}
-
-async function exerciseFs(driver: FsDriver, device: BlockDevice, write: boolean): Promise<void> {
+/** Open a damaged file system, look at everything in it, and with `write` change it. */
+export async function exerciseFs(driver: FsDriver, device: BlockDevice, write: boolean): Promise<void> {
   await driver.probe(device);
   const fs = await driver.open(device, { readonly: !write });
   try {

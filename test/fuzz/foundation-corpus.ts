@@ -2,19 +2,10 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pattern } from '@vmcraft/testkit';
-import type { SampleKind } from './exercise.js';
-
-/** One sample to damage. */
-export interface Sample {
-  readonly name: string;
-  readonly kind: SampleKind;
-  /** qemu's format name of an image. */
-  readonly format: string;
-  readonly path: string;
-}
+import type { Sample } from './fuzz-group.js';
 
 /** What making the samples needs. */
-export const CORPUS_NEEDS = ['qemu-img', 'mke2fs', 'mkfs.fat', 'mkfs.exfat', 'mcopy', 'sgdisk', 'sfdisk'];
+export const FOUNDATION_NEEDS = ['qemu-img', 'mke2fs', 'mkfs.fat', 'mkfs.exfat', 'mcopy', 'sgdisk', 'sfdisk'];
 
 const IMAGES: readonly (readonly [name: string, format: string, options: readonly string[]])[] = [
   ['qcow2', 'qcow2', ['-o', 'cluster_size=4k']],
@@ -60,7 +51,7 @@ function makeTree(folder: string): string {
 }
 
 /** Make all samples below `folder`. */
-export function makeCorpus(folder: string): readonly Sample[] {
+export function makeFoundationCorpus(folder: string): readonly Sample[] {
   const tree = makeTree(folder);
   return [...extSamples(folder, tree), ...fatSamples(folder, tree), ...imageSamples(folder), ...tableSamples(folder)];
 }
@@ -104,7 +95,7 @@ function imageSamples(folder: string): Sample[] {
   return IMAGES.map(([name, format, options]) => {
     const path = join(folder, `${name}.image`);
     execFileSync('qemu-img', ['convert', '-f', 'raw', '-O', format, ...options, raw, path]);
-    return { name, kind: 'image', format, path };
+    return { name, kind: 'image', format, path, weight: 2 };
   });
 }
 
@@ -116,7 +107,7 @@ function tableSamples(folder: string): Sample[] {
     'label: dos\nstart=64,size=512,type=83\nstart=600,size=3000,type=5\nstart=664,size=500,type=83\nstart=1300,size=500,type=7\n';
   execFileSync('sfdisk', ['-q', mbr], { input: layout, stdio: ['pipe', 'ignore', 'ignore'] });
   return [
-    { name: 'gpt', kind: 'partition', format: 'raw', path: gpt },
-    { name: 'mbr', kind: 'partition', format: 'raw', path: mbr },
+    { name: 'gpt', kind: 'partition', format: 'raw', path: gpt, weight: 2 },
+    { name: 'mbr', kind: 'partition', format: 'raw', path: mbr, weight: 2 },
   ];
 }
