@@ -49,6 +49,22 @@ describe('task commands', () => {
     ]);
   });
 
+  it('filesystems --tree draws the stack', async () => {
+    expect((await cli(['filesystems', '--tree', SAMPLE])).stdout).toBe(
+      [
+        '/dev/sda     disk        64M  table:gpt',
+        '├─/dev/sda1  partition  8.0M  vfat       "ESP" /boot/efi',
+        '└─/dev/sda2  partition   55M  ext4       "root" /\n',
+      ].join('\n'),
+    );
+    const { devices } = json((await cli(['--json', 'filesystems', '--tree', SAMPLE])).stdout);
+    expect(devices).toMatchObject([
+      { name: '/dev/sda', kind: 'disk', size: 67_108_864, parents: [], children: ['/dev/sda1', '/dev/sda2'] },
+      { name: '/dev/sda1', type: 'vfat', parents: ['/dev/sda'], children: [] },
+      { name: '/dev/sda2', type: 'ext4', label: 'root', uses: ['/'] },
+    ]);
+  });
+
   it('df and ls', async () => {
     expect((await cli(['df', SAMPLE])).stdout).toMatch(
       /^Filesystem +1K-blocks +Used +Available +Use%\ndebian.qcow2:\/dev\/sda1 +8162 +6 +8156 +1%\n/,

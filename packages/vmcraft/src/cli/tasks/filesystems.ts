@@ -1,6 +1,7 @@
 import { humanSize } from '../output/human-size.js';
 import { type Column, formatCsv, formatTable } from '../output/table.js';
 import { call, type OpenedGuest } from '../shell/guest.js';
+import { drawStack, stackOf } from './stack.js';
 import type { DiskOptions, TaskContext } from './task-context.js';
 import { printJson } from './task-context.js';
 import { withGuest } from './with-guest.js';
@@ -17,6 +18,8 @@ export interface FilesystemsOptions extends DiskOptions {
   readonly human?: boolean;
   readonly csv?: boolean;
   readonly uuids?: boolean;
+  /** Draw how the devices are made from each other. */
+  readonly tree?: boolean;
 }
 
 /** One line of the list. Absent values are null, so that programs find every key. */
@@ -33,8 +36,13 @@ export interface StorageItem {
   readonly uuid: string | null;
 }
 
-/** List file systems, partitions and disks. */
+/** List file systems, partitions and disks, or draw the storage stack. */
 export async function filesystemsTask(context: TaskContext, options: FilesystemsOptions): Promise<void> {
+  if (options.tree === true) {
+    const devices = await withGuest(context, options, { run: stackOf });
+    if (context.global.json) return printJson(context, { devices });
+    return context.output.write(drawStack(devices));
+  }
   const items = await withGuest(context, options, { run: (guest) => collect(guest, options) });
   if (context.global.json) return printJson(context, { filesystems: items });
   await context.output.write(render(items, options));

@@ -172,7 +172,8 @@ function lookingTasks(tasks: TaskBuilder): void {
       c.option('--blkdevs, --block-devices', 'disks').option('--extra', 'also swap and what cannot be mounted');
       c.option('-h, --human-readable', 'sizes with units')
         .option('--csv', 'comma-separated values')
-        .option('--uuid, --uuids', 'with UUIDs');
+        .option('--uuid, --uuids', 'with UUIDs')
+        .option('--tree', 'draw how disks, partitions and volumes are made from each other, with sizes and uses');
       c.helpOption('--help', 'display help for command');
     },
     async (context, _, o) => {
