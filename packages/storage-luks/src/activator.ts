@@ -1,5 +1,7 @@
 import type { Member, SectorCipher, StorageActivator, StorageContext, Volume } from '@vmcraft/core/contracts';
 import { makeSectorCipher } from './cipher/sector-cipher.js';
+import { formatContainer } from './edit/format.js';
+import { addKey, changeKey, killSlot } from './edit/keys.js';
 import { findHeader, readHeader } from './header/read-header.js';
 import type { LuksLimits } from './key/limits.js';
 import { openContainer, payloadCipherOf, toolsOf } from './open.js';
@@ -22,6 +24,10 @@ export function luksActivator(limits?: LuksLimits): StorageActivator {
       types: [MEMBER_TYPE],
       open: (device, { key, ...request }, context) =>
         openContainer(device, { ...request, keys: [key] }, context, limits),
+      format: (device, request, context) => formatContainer(device, request, toolsOf(context, limits)),
+      addKey: (device, request, context) => addKey(device, request, context, toolsOf(context, limits)),
+      changeKey: (device, request, context) => changeKey(device, request, context, toolsOf(context, limits)),
+      killSlot: (device, request, context) => killSlot(device, request, context, toolsOf(context, limits)),
       payloadCipher: async (device, selectors, context): Promise<SectorCipher> => {
         const header = await readHeader(device, context.warn);
         const keys = await context.keys.keysFor([...selectors, header.uuid]);
