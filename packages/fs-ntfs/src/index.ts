@@ -1,5 +1,17 @@
 /**
- * NTFS for VMCraft, read and write.
+ * NTFS 3.0 and 3.1 for VMCraft, read and write, in-process.
+ *
+ * @example
+ * ```ts
+ * import type { BlockDevice } from '@vmcraft/core/contracts';
+ * import { ntfsDriver } from '@vmcraft/fs-ntfs';
+ *
+ * export async function list(device: BlockDevice): Promise<void> {
+ *   await using fs = await ntfsDriver.open(device, { readonly: true });
+ *   for await (const entry of fs.readdir(fs.root)) console.log(entry.name);
+ * }
+ * ```
  * @packageDocumentation
  */
-export {};
+export { ntfsDriver } from './driver.js';
+export { plugin } from './plugin.js';

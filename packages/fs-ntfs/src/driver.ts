@@ -1,0 +1,5 @@
+import type { FsDriver } from '@vmcraft/core/contracts';
+import { DRIVER, openFileSystem, probe } from './open.js';
+
+/** Driver of NTFS. */
+export const ntfsDriver: FsDriver = { name: DRIVER, probe, open: openFileSystem };
