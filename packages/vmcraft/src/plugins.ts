@@ -3,8 +3,17 @@ import { plugin as backendNbd } from '@vmcraft/backend-nbd/plugin';
 import type { VmcraftPlugin } from '@vmcraft/core/contracts';
 import { plugin as fsExt } from '@vmcraft/fs-ext/plugin';
 import { plugin as fsFat } from '@vmcraft/fs-fat/plugin';
+import { plugin as fsNtfs } from '@vmcraft/fs-ntfs/plugin';
 import { plugin as osLinux } from '@vmcraft/os-linux/plugin';
 import { plugin as storageLuks } from '@vmcraft/storage-luks/plugin';
 
 /** The plugins that come with VMCraft. Only their descriptors are loaded; each loads the rest when it is chosen. */
-export const defaultPlugins: readonly VmcraftPlugin[] = [backendImage, backendNbd, fsExt, fsFat, osLinux, storageLuks];
+export const defaultPlugins: readonly VmcraftPlugin[] = [
+  backendImage,
+  backendNbd,
+  fsExt,
+  fsFat,
+  fsNtfs,
+  osLinux,
+  storageLuks,
+];
