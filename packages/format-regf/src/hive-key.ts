@@ -1,13 +1,22 @@
-import { FsError } from '@vmcraft/core/errors';
+import { CapabilityError, FsError } from '@vmcraft/core/errors';
 import { fileTimeToDate } from './file-time.js';
 import type { HiveState, KeyIdentity } from './hive-state.js';
 import type { HiveValue } from './hive-value.js';
+import { createKey, renameKey, setClassName, setTime, touch } from './key-edit.js';
 import { className, keyName, Nk, openKeyNode } from './key-node.js';
 import { splitPath } from './key-path.js';
 import { findValue, readValue, valueCells } from './key-value.js';
 import { BASE_BLOCK_SIZE, KeyFlag } from './layout.js';
 import { loadValue, loadValues } from './load-value.js';
+import { formatSddl } from './sddl-format.js';
+import { parseSddl } from './sddl-parse.js';
+import { securityDescriptor, setSecurity } from './security-cells.js';
+import { checkSecurityDescriptor } from './security-descriptor.js';
 import { findSubkey, subkeyCells, subkeyCount } from './subkey-list.js';
+import { deleteTree, inTransaction } from './tree-edit.js';
+import { encodeData, typeNumber } from './value-codec.js';
+import { deleteValue, setValue } from './value-edit.js';
+import type { RegistryData, RegistryTypeLike } from './value-types.js';
 
 /** A registry key. It stays valid through changes of the hive until the key itself is deleted. */
 export class HiveKey {
@@ -157,6 +166,114 @@ export class HiveKey {
       const record = findValue(this.state.cells, this.cell, name);
       return record === undefined ? undefined : loadValue(this.state, record);
     });
+  }
+
+  /**
+   * Open a subkey, making it when it is not there, with its parent's security. The name is not a path.
+   * @throws UsageError when no key can have this name
+   * @throws CapabilityError (`VMC_READ_ONLY`) when the hive is not writable, as all changes do
+   */
+  createSubkey(name: string): Promise<HiveKey> {
+    return this.#mutate(() => this.#at(createKey(this.state, this.cell, name)));
+  }
+
+  /** Open the key at a path below this one, making all of it that is not there. */
+  async createKey(path: string): Promise<HiveKey> {
+    let key: HiveKey = this;
+    for (const name of splitPath(path)) key = (await key.subkey(name)) ?? (await key.createSubkey(name));
+    return key;
+  }
+
+  /** Delete the subkey of this name with all below it. Returns whether it was there. */
+  async deleteSubkey(name: string): Promise<boolean> {
+    const key = await this.subkey(name);
+    await key?.delete();
+    return key !== undefined;
+  }
+
+  /**
+   * Delete this key with all below it: wholly, or not at all.
+   * @throws FsError EPERM for the root
+   */
+  async delete(): Promise<void> {
+    this.#checkWritable();
+    const { cell } = this;
+    await inTransaction(this.state, () => deleteTree(this.state, cell));
+  }
+
+  /**
+   * Give this key another name.
+   * @throws FsError EEXIST when a sibling has that name, EPERM for the root
+   */
+  async rename(name: string): Promise<void> {
+    await this.#mutate(() => renameKey(this.state, this.cell, name));
+  }
+
+  /**
+   * Set a value; it is made when it is not there, and keeps the case of its name when it is. Data that is not bytes is encoded
+   * for the type.
+   * @throws UsageError when the data does not fit the type
+   */
+  async setValue(name: string, type: RegistryTypeLike, data: RegistryData): Promise<void> {
+    const number = typeNumber(type);
+    const bytes = encodeData(number, data);
+    await this.#mutate(() => {
+      setValue(this.state, this.cell, name, number, bytes);
+      touch(this.state, this.cell);
+    });
+  }
+
+  /** Delete the value of this name. Returns whether it was there. */
+  deleteValue(name: string): Promise<boolean> {
+    return this.#mutate(() => {
+      const existed = deleteValue(this.state, this.cell, name);
+      if (existed) touch(this.state, this.cell);
+      return existed;
+    });
+  }
+
+  /** Set the class name, or take it away with undefined. */
+  async setClassName(name: string | undefined): Promise<void> {
+    await this.#mutate(() => setClassName(this.state, this.cell, name));
+  }
+
+  /** Set the last-written time, in 100 ns units since 1601-01-01 UTC; other changes of the key set it to now. */
+  async setLastWrittenTime(time: bigint): Promise<void> {
+    await this.#mutate(() => setTime(this.state, this.cell, BigInt.asUintN(64, time)));
+  }
+
+  /** The self-relative security descriptor ([MS-DTYP] section 2.4.6), undefined when the key has none. */
+  securityDescriptor(): Promise<Uint8Array | undefined> {
+    return this.#run(() => securityDescriptor(this.state, this.cell));
+  }
+
+  /** The security descriptor as SDDL text, undefined when the key has none. */
+  async securitySddl(): Promise<string | undefined> {
+    const descriptor = await this.securityDescriptor();
+    return descriptor === undefined ? undefined : formatSddl(descriptor);
+  }
+
+  /**
+   * Set the security descriptor, from self-relative bytes or SDDL text. Keys with the same one share it.
+   * @throws UsageError, CorruptImageError when it is not a descriptor
+   */
+  async setSecurity(descriptor: Uint8Array | string): Promise<void> {
+    const bytes = typeof descriptor === 'string' ? parseSddl(descriptor) : descriptor;
+    checkSecurityDescriptor(bytes);
+    await this.#mutate(() => {
+      setSecurity(this.state, this.cell, bytes);
+      touch(this.state, this.cell);
+    });
+  }
+
+  #checkWritable(): void {
+    if (!this.state.writable) throw CapabilityError.readOnly('the registry hive');
+  }
+
+  async #mutate<T>(work: () => T): Promise<T> {
+    this.#checkWritable();
+    await this.state.allocator.prepare();
+    return this.state.store.mutate(work);
   }
 
   #run<T>(work: () => T): Promise<T> {

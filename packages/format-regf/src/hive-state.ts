@@ -1,4 +1,5 @@
 import type { WarningSink } from '@vmcraft/core/contracts';
+import type { Allocator } from './allocator.js';
 import type { Cells } from './cells.js';
 import type { BaseBlockFields } from './layout.js';
 import type { PageStore } from './page-store.js';
@@ -7,10 +8,14 @@ import type { PageStore } from './page-store.js';
 export interface HiveState {
   readonly store: PageStore;
   readonly cells: Cells;
+  /** The base block as it was read, with what commits changed since. */
   readonly base: BaseBlockFields;
+  readonly allocator: Allocator;
   readonly writable: boolean;
   readonly warn: WarningSink;
   readonly handles: HandleTable;
+  /** The time that changed keys get. */
+  readonly now: () => Date;
 }
 
 /** One life of a key node's cell: a cell that is freed and used again holds another key. */

@@ -1,7 +1,9 @@
 import type { WarningSink } from '@vmcraft/core/contracts';
 import { CorruptImageError, LimitExceededError, TruncatedImageError, UsageError } from '@vmcraft/core/errors';
+import { Allocator } from './allocator.js';
 import { checkBaseBlock, isSoundBlock, readBlock } from './base-block.js';
 import { Cells } from './cells.js';
+import { commitChanges, type HiveCommit } from './commit.js';
 import { fileTimeToDate } from './file-time.js';
 import { HiveKey } from './hive-key.js';
 import { HandleTable, type HiveState } from './hive-state.js';
@@ -11,6 +13,7 @@ import { BASE_BLOCK_SIZE, BaseBlock, CELL_UNIT } from './layout.js';
 import { loadValue } from './load-value.js';
 import { PageStore } from './page-store.js';
 import { type HiveSource, isHiveTarget } from './source.js';
+import { inTransaction } from './tree-edit.js';
 
 const DEFAULT_CACHE = 32 * 1024 * 1024;
 const DEFAULT_MAX_BYTES = 512 * 1024 * 1024;
@@ -25,6 +28,8 @@ export interface OpenHiveOptions {
   readonly warn?: WarningSink;
   /** How much of the unchanged hive to keep in memory, in bytes (32 MiB). */
   readonly cacheBytes?: number;
+  /** The time that changed keys and the hive get (now). */
+  readonly now?: () => Date;
 }
 
 /** A registry hive. Nothing is read before it is asked for. */
@@ -86,6 +91,29 @@ export class Hive {
     return this.state.store.run(() => loadValue(this.state, readValue(this.state.cells, cell)));
   }
 
+  /** Whether there are changes that were not committed. */
+  get isDirty(): boolean {
+    return this.state.store.isDirty;
+  }
+
+  /**
+   * Several changes that happen wholly, or not at all when `work` throws. Until then nobody else must change the hive.
+   */
+  transaction<T>(work: () => Promise<T>): Promise<T> {
+    return inTransaction(this.state, work);
+  }
+
+  /**
+   * Write the changes into the source, or into another target that holds the same hive as the source.
+   * @throws UsageError when there is no target, or within a transaction
+   */
+  commit(target: HiveSource = this.source): Promise<HiveCommit> {
+    if (!isHiveTarget(target)) {
+      return Promise.reject(new UsageError('this source of a hive cannot be written', { argument: 'target' }));
+    }
+    return commitChanges(this.state, target);
+  }
+
   /**
    * The whole hive with all changes, for hives that fit in memory.
    * @throws LimitExceededError when it has more than `maxBytes`
@@ -134,9 +162,12 @@ export async function openHive(source: HiveSource, options: OpenHiveOptions = {}
     throw new TruncatedImageError({ structure: 'regf.HiveBin', offset: 0, needed: end, available: store.size });
   }
   store.limit(end);
+  const cells = new Cells(store, base.binsSize);
   const state: HiveState = {
     store,
-    cells: new Cells(store, base.binsSize),
+    cells,
+    allocator: new Allocator(cells, warn),
+    now: options.now ?? (() => new Date()),
     base,
     writable,
     warn,

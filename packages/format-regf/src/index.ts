@@ -7,9 +7,15 @@
  * console.log((await key?.value('Hostname'))?.data);
  * @packageDocumentation
  */
+export type { HiveCommit } from './commit.js';
+export { type CreateHiveOptions, createHive } from './create.js';
 export { Hive, type OpenHiveOptions, openHive } from './hive.js';
 export { HiveKey } from './hive-key.js';
 export { HiveValue } from './hive-value.js';
+export { formatSddl } from './sddl-format.js';
+export { parseSddl } from './sddl-parse.js';
+export { type Ace, decodeSecurityDescriptor, type SecurityDescriptor } from './security-descriptor.js';
+export { formatSid, parseSid } from './sid.js';
 export { type HiveSource, type HiveTarget, isHiveTarget, MemoryHive, memorySource } from './source.js';
 export { compareNames, upcase } from './upcase.js';
 export { decodeData, decodeMultiString, decodeString, encodeData, typeNumber } from './value-codec.js';

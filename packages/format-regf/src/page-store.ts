@@ -9,6 +9,7 @@ const PAGE_MASK = PAGE_SIZE - 1;
 /** Dirty bytes are tracked in units of one bin page, as Windows does. */
 const BLOCK_SIZE = 4096;
 const BLOCK_SHIFT = 12;
+const BLOCKS_PER_PAGE = PAGE_SIZE / BLOCK_SIZE;
 
 /** Thrown through the synchronous code when it needs a page that is not in memory; never leaves this package. */
 class PageFault {
@@ -26,8 +27,35 @@ interface Page {
   kept: boolean;
 }
 
-/** A change that can be taken back. */
-type Undo = () => void;
+/** The bytes of one block before its first change, and whether the block was dirty then. */
+interface SavedBlock {
+  readonly page: Page;
+  readonly block: number;
+  readonly bytes: Uint8Array;
+  readonly wasDirty: boolean;
+}
+
+/** What it takes to go back to an earlier moment. */
+class Savepoint {
+  readonly blocks = new Map<number, SavedBlock>();
+  /** State kept beside the pages, in the order it was changed. */
+  readonly undo: (() => void)[] = [];
+
+  constructor(readonly size: number) {}
+
+  /** What came after this moment and is now kept. */
+  absorb(later: Savepoint): void {
+    for (const [index, saved] of later.blocks) if (!this.blocks.has(index)) this.blocks.set(index, saved);
+  }
+
+  restore(): void {
+    for (const { page, block, bytes, wasDirty } of this.blocks.values()) {
+      page.bytes.set(bytes, block * BLOCK_SIZE);
+      if (!wasDirty) page.dirty &= ~(1 << block);
+    }
+    for (let i = this.undo.length - 1; i >= 0; i--) this.undo[i]!();
+  }
+}
 
 /**
  * The bytes of a hive as pages in memory, loaded when needed and changed only here. All structure code is synchronous and runs within
@@ -40,8 +68,8 @@ export class PageStore {
   #clean = 0;
   #active = 0;
   #size: number;
-  #undo: Undo[] | undefined;
-  #savepoint: Undo[] | undefined;
+  #mutation: Savepoint | undefined;
+  #transaction: Savepoint | undefined;
   #queue: Promise<unknown> = Promise.resolve();
 
   /** @param cacheBytes how much of the unchanged hive to keep in memory, in bytes */
@@ -63,7 +91,7 @@ export class PageStore {
 
   /** Whether a {@link transaction} is open. */
   get inTransaction(): boolean {
-    return this.#savepoint !== undefined;
+    return this.#transaction !== undefined;
   }
 
   /** Run synchronous reading code, loading pages as it asks for them. */
@@ -104,22 +132,27 @@ export class PageStore {
    * @throws whatever `work` throws, after everything is as it was before
    */
   async transaction<T>(work: () => Promise<T>): Promise<T> {
-    if (this.#savepoint !== undefined) return work();
-    const log: Undo[] = [];
-    this.#savepoint = log;
+    if (this.#transaction !== undefined) return work();
+    const before = new Savepoint(this.#size);
+    this.#transaction = before;
     try {
       return await work();
     } catch (thrown) {
-      takeBack(log);
+      this.#goBack(before);
       throw thrown;
     } finally {
-      this.#savepoint = undefined;
+      this.#transaction = undefined;
     }
   }
 
-  /** Let the current mutation take `undo` back too, should it fail: for state kept beside the pages. */
-  onUndo(undo: Undo): void {
-    this.#undo?.push(undo);
+  /** Let `undo` be called should the current mutation fail: for state kept beside the pages. */
+  onUndo(undo: () => void): void {
+    this.#mutation?.undo.push(undo);
+  }
+
+  /** Let `undo` be called should the current transaction fail. */
+  onRollback(undo: () => void): void {
+    this.#transaction?.undo.push(undo);
   }
 
   #exclusive<T>(work: () => Promise<T>): Promise<T> {
@@ -129,18 +162,23 @@ export class PageStore {
   }
 
   #attempt<T>(work: () => T): T {
-    const log: Undo[] = [];
-    this.#undo = log;
+    const before = new Savepoint(this.#size);
+    this.#mutation = before;
     try {
       const result = work();
-      this.#savepoint?.push(...log);
+      this.#transaction?.absorb(before);
       return result;
     } catch (thrown) {
-      takeBack(log);
+      this.#goBack(before);
       throw thrown;
     } finally {
-      this.#undo = undefined;
+      this.#mutation = undefined;
     }
+  }
+
+  #goBack(before: Savepoint): void {
+    before.restore();
+    this.#size = before.size;
   }
 
   #evict(): void {
@@ -223,40 +261,43 @@ export class PageStore {
   }
 
   setU16(offset: number, value: number): void {
-    this.setBytes(offset, Uint8Array.of(value & 0xff, value >>> 8));
+    this.#touch(offset, 2).view.setUint16(offset & PAGE_MASK, value, true);
   }
 
   setU32(offset: number, value: number): void {
-    this.setBytes(offset, Uint8Array.of(value & 0xff, (value >>> 8) & 0xff, (value >>> 16) & 0xff, value >>> 24));
+    this.#touch(offset, 4).view.setUint32(offset & PAGE_MASK, value, true);
   }
 
   /** Change bytes. Only within {@link mutate}. */
   setBytes(offset: number, data: Uint8Array): void {
-    if (this.#undo === undefined) throw new InternalError('a hive page is changed outside of a mutation');
     for (let done = 0; done < data.length; ) {
       const at = (offset + done) & PAGE_MASK;
       const part = Math.min(data.length - done, PAGE_SIZE - at);
-      this.#change(offset + done, data.subarray(done, done + part));
+      this.#touch(offset + done, part).bytes.set(data.subarray(done, done + part), at);
       done += part;
     }
   }
 
-  #change(offset: number, data: Uint8Array): void {
-    const page = this.#page(offset, data.length);
+  /** The page of a span that is about to be changed; its blocks are saved first. */
+  #touch(offset: number, length: number): Page {
+    const saved = this.#mutation;
+    if (saved === undefined) throw new InternalError('a hive page is changed outside of a mutation');
+    const page = this.#page(offset, length);
     if (!page.owned) own(page);
-    const at = offset & PAGE_MASK;
-    const [old, dirty] = [page.bytes.slice(at, at + data.length), page.dirty];
-    page.bytes.set(data, at);
     if (!page.kept) {
       page.kept = true;
       this.#clean--;
     }
-    const last = (at + data.length - 1) >>> BLOCK_SHIFT;
-    for (let block = at >>> BLOCK_SHIFT; block <= last; block++) page.dirty |= 1 << block;
-    this.#undo!.push(() => {
-      page.bytes.set(old, at);
-      page.dirty = dirty;
-    });
+    const first = (offset & PAGE_MASK) >>> BLOCK_SHIFT;
+    const last = ((offset & PAGE_MASK) + length - 1) >>> BLOCK_SHIFT;
+    for (let block = first; block <= last; block++) {
+      const index = (offset >>> PAGE_SHIFT) * BLOCKS_PER_PAGE + block;
+      if (saved.blocks.has(index)) continue;
+      const bytes = page.bytes.slice(block * BLOCK_SIZE, (block + 1) * BLOCK_SIZE);
+      saved.blocks.set(index, { page, block, bytes, wasDirty: (page.dirty & (1 << block)) !== 0 });
+      page.dirty |= 1 << block;
+    }
+    return page;
   }
 
   /** Set the size in bytes; new bytes are zeros. Only within {@link mutate}. */
@@ -267,19 +308,16 @@ export class PageStore {
     const page = this.#pages[before >>> PAGE_SHIFT];
     if (page !== undefined && page.bytes.length < PAGE_SIZE) own(page);
     this.#size = size;
-    this.onUndo(() => {
-      this.#size = before;
-    });
   }
 
   /** Everything changed since the last {@link clean}, in order, in runs of whole blocks. */
   *dirtyRuns(): Generator<{ offset: number; data: Uint8Array }> {
     for (const [index, page] of this.#pages.entries()) {
       if (page === undefined || page.dirty === 0) continue;
-      for (let block = 0; block < PAGE_SIZE / BLOCK_SIZE; block++) {
+      for (let block = 0; block < BLOCKS_PER_PAGE; block++) {
         if ((page.dirty & (1 << block)) === 0) continue;
         let end = block + 1;
-        while (end < PAGE_SIZE / BLOCK_SIZE && (page.dirty & (1 << end)) !== 0) end++;
+        while (end < BLOCKS_PER_PAGE && (page.dirty & (1 << end)) !== 0) end++;
         const offset = index * PAGE_SIZE + block * BLOCK_SIZE;
         const length = Math.min((end - block) * BLOCK_SIZE, this.#size - offset);
         yield { offset, data: page.bytes.subarray(block * BLOCK_SIZE, block * BLOCK_SIZE + length) };
@@ -305,9 +343,4 @@ function own(page: Page): void {
   page.bytes = bytes;
   page.view = viewOf(bytes);
   page.owned = true;
-}
-
-function takeBack(log: Undo[]): void {
-  for (let i = log.length - 1; i >= 0; i--) log[i]!();
-  log.length = 0;
 }
