@@ -5,7 +5,9 @@ import { plugin as fsExt } from '@vmcraft/fs-ext/plugin';
 import { plugin as fsFat } from '@vmcraft/fs-fat/plugin';
 import { plugin as fsNtfs } from '@vmcraft/fs-ntfs/plugin';
 import { plugin as osLinux } from '@vmcraft/os-linux/plugin';
+import { plugin as osWindows } from '@vmcraft/os-windows/plugin';
 import { plugin as storageLuks } from '@vmcraft/storage-luks/plugin';
+import { plugin as storageLvm } from '@vmcraft/storage-lvm/plugin';
 
 /** The plugins that come with VMCraft. Only their descriptors are loaded; each loads the rest when it is chosen. */
 export const defaultPlugins: readonly VmcraftPlugin[] = [
@@ -15,5 +17,7 @@ export const defaultPlugins: readonly VmcraftPlugin[] = [
   fsFat,
   fsNtfs,
   osLinux,
+  osWindows,
   storageLuks,
+  storageLvm,
 ];

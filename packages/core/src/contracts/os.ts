@@ -41,6 +41,20 @@ export interface GuestFilesystem {
   readonly partLabel?: string;
   /** False when no installed driver can open it. */
   readonly canMount: boolean;
+  /** Where it lies, for systems that name it by its place; a volume made from one partition has that partition's. */
+  readonly place?: DevicePlace;
+}
+
+/** The place of a partition. */
+export interface DevicePlace {
+  /** Device name of the disk. */
+  readonly disk: string;
+  /** Disk GUID (GPT) or signature in eight hex digits (MBR). */
+  readonly diskId?: string;
+  /** Bytes from the start of the disk. */
+  readonly offset: number;
+  /** GUID of the partition (GPT), lower case. */
+  readonly guid?: string;
 }
 
 /** The guest as an inspector sees it: its file systems, and trees of them. Everything is read-only. */
@@ -75,6 +89,8 @@ export interface Application {
   readonly sourcePackage?: string;
   readonly summary?: string;
   readonly description?: string;
+  /** `appx`: a package of the Store; guestfs functions, which do not know them, leave them out. */
+  readonly kind?: 'appx';
 }
 
 /** Where a part of the guest is mounted. */
@@ -176,8 +192,8 @@ export interface WindowsFacts {
   readonly drives?: Fact<readonly WindowsDrive[]>;
   readonly services?: Fact<readonly WindowsService[]>;
   readonly hotfixes?: Fact<readonly WindowsHotfix[]>;
-  /** `none`, or what lies in hiberfil.sys. */
-  readonly hibernation?: Fact<'none' | 'hibernated' | 'fast-startup'>;
+  /** Whether hiberfil.sys holds a state to resume: of a hibernation, or of a shutdown with fast startup. */
+  readonly hibernated?: Fact<boolean>;
   /** Fast startup is on: a shutdown leaves a hibernated kernel. */
   readonly fastStartup?: Fact<boolean>;
   /** What waits for the next boot; empty when nothing does. */

@@ -93,7 +93,8 @@ function application(app: Application): StructValue<'application'> {
 
 async function applications(g: Session, mountable: string): Promise<readonly Application[]> {
   const os = systemAt(g, mountable);
-  return (await g.inspection?.applications(os)) ?? [];
+  const all = (await g.inspection?.applications(os)) ?? [];
+  return all.filter(({ kind }) => kind !== 'appx');
 }
 
 /** Functions that say which systems are on the disks. */

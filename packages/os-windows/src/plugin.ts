@@ -1,0 +1,18 @@
+import { definePlugin } from '@vmcraft/core';
+
+/** Descriptor of this package: an inspector for Windows guests. */
+export const plugin = definePlugin({
+  name: '@vmcraft/os-windows',
+  apiVersion: 1,
+  providers: [
+    {
+      kind: 'os',
+      name: 'os-windows',
+      summary:
+        'Windows 7 to 11 and Server 2008 R2 to 2025: registry, accounts, services, boot configuration, drive letters',
+      rank: 100,
+      capabilities: { supports: { windows: ['inspect'] } },
+      load: async () => new (await import('./inspect/inspector.js')).WindowsInspector(),
+    },
+  ],
+});
