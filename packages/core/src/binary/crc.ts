@@ -1,11 +1,10 @@
-function table(polynomial: number): Uint32Array {
-  const t = new Uint32Array(256);
-  for (let n = 0; n < 256; n++) {
-    let c = n;
-    for (let k = 0; k < 8; k++) c = c & 1 ? (c >>> 1) ^ polynomial : c >>> 1;
-    t[n] = c >>> 0;
+/** Fill the table of one byte of a reflected polynomial: an entry is the sum of those of its bits. */
+function fillTable(t: Int32Array | Uint16Array, polynomial: number): void {
+  let c = 1;
+  for (let bit = 128; bit > 0; bit >>= 1) {
+    c = c & 1 ? (c >>> 1) ^ polynomial : c >>> 1;
+    for (let n = 0; n < 256; n += 2 * bit) t[n + bit] = c ^ t[n]!;
   }
-  return t;
 }
 
 /** Bytes that one step of the loop takes. */
@@ -16,12 +15,11 @@ const IS_LITTLE_ENDIAN = new Uint8Array(Uint32Array.of(1).buffer)[0] === 1;
 
 /** Tables for the slicing-by-16 form, one after the other: table k advances a byte by k further bytes. */
 function slices(polynomial: number): Int32Array {
-  const first = table(polynomial);
   const all = new Int32Array(256 * STEP);
-  all.set(first);
+  fillTable(all, polynomial);
   for (let i = 256; i < all.length; i++) {
     const c = all[i - 256]!;
-    all[i] = first[c & 0xff]! ^ (c >>> 8);
+    all[i] = all[c & 0xff]! ^ (c >>> 8);
   }
   return all;
 }
@@ -68,38 +66,40 @@ function updateBytes(t: Int32Array, seed: number, data: Uint8Array, from: number
 }
 
 /** Reflected polynomial of CRC-32 (ISO 3309 / IEEE 802.3). */
-const CRC32_SLICES = slices(0xedb88320);
+const CRC32_POLYNOMIAL = 0xedb88320;
 /** Reflected polynomial of CRC-32C (Castagnoli, RFC 3720 appendix B.4). */
-const CRC32C_SLICES = slices(0x82f63b78);
+const CRC32C_POLYNOMIAL = 0x82f63b78;
+// Made when first needed: making them takes longer than most programs need them.
+let crc32Slices: Int32Array | undefined;
+let crc32cSlices: Int32Array | undefined;
 
 /** CRC-32 as in ISO 3309 and GPT headers: initial value and final inversion included. `seed` continues an earlier one. */
 export function crc32(data: Uint8Array, seed = 0): number {
-  return ~update(CRC32_SLICES, ~seed, data) >>> 0;
+  crc32Slices ??= slices(CRC32_POLYNOMIAL);
+  return ~update(crc32Slices, ~seed, data) >>> 0;
 }
 
 /** CRC-32C as in RFC 3720: initial value and final inversion included. `seed` continues an earlier one. */
 export function crc32c(data: Uint8Array, seed = 0): number {
-  return ~update(CRC32C_SLICES, ~seed, data) >>> 0;
+  crc32cSlices ??= slices(CRC32C_POLYNOMIAL);
+  return ~update(crc32cSlices, ~seed, data) >>> 0;
 }
 
 /** The bare CRC-32C register update, as ext4 and Btrfs chain it: no inversion at either end. */
 export function crc32cRaw(seed: number, data: Uint8Array): number {
-  return update(CRC32C_SLICES, seed, data);
+  crc32cSlices ??= slices(CRC32C_POLYNOMIAL);
+  return update(crc32cSlices, seed, data);
 }
 
-const CRC16 = (() => {
-  const t = new Uint16Array(256);
-  for (let n = 0; n < 256; n++) {
-    let c = n;
-    for (let k = 0; k < 8; k++) c = c & 1 ? (c >>> 1) ^ 0xa001 : c >>> 1;
-    t[n] = c;
-  }
-  return t;
-})();
+let crc16Table: Uint16Array | undefined;
 
 /** CRC-16 (polynomial 0x8005 reflected), as ext4's `uninit_bg` group checksums use it. */
 export function crc16(seed: number, data: Uint8Array): number {
+  if (crc16Table === undefined) {
+    crc16Table = new Uint16Array(256);
+    fillTable(crc16Table, 0xa001);
+  }
   let c = seed & 0xffff;
-  for (const byte of data) c = (CRC16[(c ^ byte) & 0xff] as number) ^ (c >>> 8);
+  for (const byte of data) c = crc16Table[(c ^ byte) & 0xff]! ^ (c >>> 8);
   return c & 0xffff;
 }

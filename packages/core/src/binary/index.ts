@@ -21,5 +21,7 @@ export {
 export { decodeFileName, encodeFileName } from './file-name.js';
 export { fromHex, guid, parseUuid, toHex, uuid, uuidToString } from './guid.js';
 export { alignDown, alignUp, isPowerOfTwo, toSafeInteger } from './integers.js';
+export { decompressLz4 } from './lz4.js';
+export { decompressLzo } from './lzo.js';
 export { type Decoded, type Struct, struct, viewOf } from './struct.js';
 export { decodeUtf8, decodeUtf16, encodeUtf8, encodeUtf16, utf16le } from './text.js';

@@ -1,4 +1,5 @@
 import type { BlockDevice } from './block.js';
+import type { BlockCodecs } from './codecs.js';
 import type { Closable, IoOptions, ProgressSink, WarningSink } from './io.js';
 
 /** A point in time since the epoch, UTC. `sec` may be negative; `nsec` is 0..999 999 999. */
@@ -242,6 +243,8 @@ export interface FsOpenOptions {
   /** Driver options as in mount(8) `-o`; unknown ones are ignored with a warning. */
   readonly mountOptions?: readonly string[];
   readonly limits?: Partial<FsLimits>;
+  /** Undefined where the host has none: drivers bring their own, slower ones. */
+  readonly codecs?: BlockCodecs;
 }
 
 /** Guards against hostile images. */

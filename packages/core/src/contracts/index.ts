@@ -1,6 +1,7 @@
 export * from './backend.js';
 export * from './block.js';
 export * from './ciphers.js';
+export * from './codecs.js';
 export * from './filesystem.js';
 export * from './host.js';
 export * from './io.js';

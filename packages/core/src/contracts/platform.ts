@@ -1,4 +1,5 @@
 import type { Ciphers } from './ciphers.js';
+import type { BlockCodecs } from './codecs.js';
 import type { Timestamp } from './filesystem.js';
 
 /** Where bytes go. `close()` is called once at the end, `abort()` instead when the work fails. */
@@ -94,6 +95,8 @@ export interface HostPlatform {
   readonly tree: HostTree;
   /** Undefined where the host has none: what needs them brings its own, slower ones. */
   readonly ciphers?: Ciphers;
+  /** As `ciphers`. */
+  readonly codecs?: BlockCodecs;
   /** What the first bytes of a file are, in the words of file(1). Not for no bytes. */
   describeContent(head: Uint8Array): Promise<string>;
   randomBytes(length: number): Uint8Array;

@@ -19,6 +19,7 @@ import type {
 import { type CandidateReason, CapabilityError, LockedError, NoProviderError } from '../errors/index.js';
 import type { FilesystemRequest, FilesystemSupport, SessionServices, SessionTransaction } from '../guest/index.js';
 import type { GuestStorage } from './guest-storage.js';
+import { nodeCodecs } from './node-codecs.js';
 import type { PluginRegistry } from './registry.js';
 import { openScratchDrive } from './scratch-drive.js';
 import { abilitiesFor, type ProviderRequirement, selectProviders } from './selection.js';
@@ -143,6 +144,7 @@ export class GuestServices implements SessionServices {
     return driver.open(device, {
       readonly,
       mountOptions,
+      codecs: nodeCodecs,
       warn: (w) => warn({ ...w, source: `${deviceName}: ${w.source}` }),
     });
   }

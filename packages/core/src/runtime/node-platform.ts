@@ -1,4 +1,3 @@
-import { createHash, randomFillSync } from 'node:crypto';
 import { open } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename } from 'node:path';
@@ -13,7 +12,9 @@ import type {
   Timestamp,
 } from '../contracts/index.js';
 import { AbortedError, HostError } from '../errors/index.js';
+import { nodeCrypto } from './node-builtins.js';
 import { nodeCiphers } from './node-ciphers.js';
+import { nodeCodecs } from './node-codecs.js';
 import { compress, compressionSupport, decompress } from './node-compression.js';
 import { hostError } from './node-host-error.js';
 import { createHostFile, NodeHostTree } from './node-host-tree.js';
@@ -30,6 +31,7 @@ type Bytes = AsyncIterable<Uint8Array>;
 export class NodePlatform implements HostPlatform {
   readonly tree = new NodeHostTree();
   readonly ciphers = nodeCiphers;
+  readonly codecs = nodeCodecs;
   readonly process = {
     pid: process.pid,
     program: basename(process.argv[1] ?? 'node'),
@@ -38,7 +40,7 @@ export class NodePlatform implements HostPlatform {
 
   hash(algorithm: HashAlgorithm): Hasher {
     if (algorithm === 'crc') return new PosixCksum();
-    const hash = createHash(algorithm);
+    const hash = nodeCrypto().createHash(algorithm);
     return { update: (chunk) => void hash.update(chunk), digest: () => hash.digest('hex') };
   }
 
@@ -72,7 +74,7 @@ export class NodePlatform implements HostPlatform {
   }
 
   randomBytes(length: number): Uint8Array {
-    return randomFillSync(new Uint8Array(length));
+    return nodeCrypto().randomFillSync(new Uint8Array(length));
   }
 
   now(): Timestamp {

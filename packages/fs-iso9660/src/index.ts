@@ -1,0 +1,5 @@
+/**
+ * ISO 9660 for VMCraft: Rock Ridge, Joliet, zisofs, El Torito.
+ * @packageDocumentation
+ */
+export {};

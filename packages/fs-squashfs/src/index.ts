@@ -1,0 +1,5 @@
+/**
+ * SquashFS for VMCraft, read.
+ * @packageDocumentation
+ */
+export {};
