@@ -4,6 +4,7 @@ import type { BlockDevice, FormatContainerRequest } from '@vmcraft/core/contract
 import { UsageError } from '@vmcraft/core/errors';
 import { Fields, toBase64 } from '../header/json-fields.js';
 import { stripeBytes } from '../header/luks1.js';
+import { hashByName } from '../key/hash.js';
 import { deriveKey } from '../key/kdf.js';
 import { type KeyTools, type SlotPlace, writeSlotKey } from '../key/slot-area.js';
 import * as L from '../layout.js';
@@ -115,7 +116,8 @@ async function formatLuks2(
   const place: SlotPlace = { keyBytes, kdf, af: { hash, stripes: L.STRIPES }, area };
   await writeSlotKey(device, place, { passphrase, key: volumeKey }, randomBytes, tools);
   const salt = randomBytes(SALT_BYTES);
-  const digest = await digestOfKey(plan, volumeKey, salt, 32, tools);
+  const { digestSize } = await hashByName(hash);
+  const digest = await digestOfKey(plan, volumeKey, salt, digestSize, tools);
   const metadata = {
     keyslots: { [slot]: slotJson(place) },
     tokens: {},

@@ -1,7 +1,9 @@
 import { equalBytes } from '@vmcraft/core/binary';
 import type { BlockDevice } from '@vmcraft/core/contracts';
-import { CredentialError } from '@vmcraft/core/errors';
+import { CorruptImageError, CredentialError } from '@vmcraft/core/errors';
 import type { KeyDigest, KeySlot } from '../header/model.js';
+import { LUKS1_DIGEST } from '../layout.js';
+import { hashByName } from './hash.js';
 import { deriveKey } from './kdf.js';
 import type { LuksLimits } from './limits.js';
 import { type KeyTools, readSlotKey } from './slot-area.js';
@@ -15,8 +17,21 @@ export interface Unlocked {
 /** Whether a key is the one that a digest stands for. */
 export async function matchesDigest(key: Uint8Array, digest: KeyDigest, limits: LuksLimits): Promise<boolean> {
   const { hash, iterations, salt } = digest;
+  await requireWhole(digest);
   const found = await deriveKey(key, { type: 'pbkdf2', hash, iterations, salt }, digest.digest.length, limits);
   return equalBytes(found, digest.digest);
+}
+
+/** A digest that is cut short would take wrong keys for right ones. */
+async function requireWhole({ hash, digest }: KeyDigest): Promise<void> {
+  const { digestSize } = await hashByName(hash);
+  if (digest.length === digestSize || digest.length === LUKS1_DIGEST) return;
+  throw new CorruptImageError({
+    structure: 'LUKS digest',
+    field: 'length',
+    expected: digestSize,
+    found: digest.length,
+  });
 }
 
 /**
