@@ -9,4 +9,5 @@ export { ReadOnlyDevice, readOnly } from './read-only-device.js';
 export { SliceDevice, type SliceOptions } from './slice-device.js';
 export { checkSpan, requireWritable, throwIfAborted, untilAborted } from './span.js';
 export * from './transaction/index.js';
+export { UnavailableDevice } from './unavailable-device.js';
 export { writeZeroes } from './zeroes.js';

@@ -23,6 +23,8 @@ export interface Volume {
   readonly uuid?: string;
   readonly label?: string;
   readonly device: BlockDevice;
+  /** Those of the members it lies on; all that were given unless told. */
+  readonly members?: readonly Member[];
 }
 
 /** Asks for secrets. `selectors` are names under which the caller may have given one: device name, UUID. */

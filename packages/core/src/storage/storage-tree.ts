@@ -344,7 +344,7 @@ export class StorageTree {
   ): Promise<void> {
     // The group came up again with more members: what it was before is replaced.
     if (this.#groupOf.get(volume.name) === group) this.#remove(volume.name);
-    const parents = members.flatMap((m) => (m.deviceName === undefined ? [] : [m.deviceName]));
+    const parents = (volume.members ?? members).flatMap((m) => (m.deviceName === undefined ? [] : [m.deviceName]));
     await this.#add({
       name: volume.name,
       kind: 'volume',
