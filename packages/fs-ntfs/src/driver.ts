@@ -1,5 +1,6 @@
 import type { FsDriver } from '@vmcraft/core/contracts';
+import { format } from './format/format.js';
 import { DRIVER, openFileSystem, probe } from './open.js';
 
 /** Driver of NTFS. */
-export const ntfsDriver: FsDriver = { name: DRIVER, probe, open: openFileSystem };
+export const ntfsDriver: FsDriver = { name: DRIVER, probe, open: openFileSystem, format };

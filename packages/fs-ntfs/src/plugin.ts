@@ -10,7 +10,7 @@ export const plugin = definePlugin({
       name: 'fs-ntfs',
       summary: 'NTFS 3.0 and 3.1, read and write',
       rank: 100,
-      capabilities: { supports: { ntfs: ['read', 'write', 'xattr'] }, hostRequirements: [] },
+      capabilities: { supports: { ntfs: ['read', 'write', 'format', 'xattr'] }, hostRequirements: [] },
       load: async () => (await import('./driver.js')).ntfsDriver,
     },
   ],
