@@ -14,5 +14,13 @@ export const plugin = definePlugin({
       capabilities: { supports: { windows: ['inspect'] } },
       load: async () => new (await import('./inspect/inspector.js')).WindowsInspector(),
     },
+    {
+      kind: 'actions',
+      name: 'windows-drivers',
+      summary: 'drivers, services, passwords and first-boot scripts of Windows guests',
+      rank: 100,
+      capabilities: { supports: { windows: ['write'] } },
+      load: async () => (await import('./actions/driver-actions.js')).driverActions,
+    },
   ],
 });

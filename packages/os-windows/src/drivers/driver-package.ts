@@ -211,3 +211,11 @@ function storeName(g: Session, infName: string, target: InfTarget, files: readon
   }
   return `${infName}_${target.architecture}_${hasher.digest().slice(0, 16)}`;
 }
+
+/** All ids of a device, and whether each is the one that stands first in the INF. */
+export function deviceIds(device: InfDevice): readonly { readonly id: string; readonly isHardwareId: boolean }[] {
+  return [
+    { id: device.hardwareId, isHardwareId: true },
+    ...device.compatibleIds.map((id) => ({ id, isHardwareId: false })),
+  ];
+}

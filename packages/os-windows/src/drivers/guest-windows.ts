@@ -3,14 +3,14 @@ import type { Hive, HiveKey } from '@vmcraft/format-regf';
 import type { InfArchitecture, InfTarget } from '../inf/index.js';
 
 /** What the registry says of the Windows that is edited. */
-export interface WindowsFacts extends InfTarget {
+export interface GuestWindows extends InfTarget {
   readonly architecture: 'x86' | 'amd64' | 'arm64';
   readonly productName: string;
   /** `ControlSet001`: the one that Select\Current names. */
   readonly controlSet: string;
 }
 
-const ARCHITECTURES: Readonly<Record<string, WindowsFacts['architecture']>> = {
+const ARCHITECTURES: Readonly<Record<string, GuestWindows['architecture']>> = {
   x86: 'x86',
   amd64: 'amd64',
   arm64: 'arm64',
@@ -19,7 +19,7 @@ const ARCHITECTURES: Readonly<Record<string, WindowsFacts['architecture']>> = {
 const PRODUCT_TYPES: Readonly<Record<string, InfTarget['productType']>> = { winnt: 1, lanmannt: 2, servernt: 3 };
 
 /** Read the facts. @throws CorruptImageError when the hives do not say, UnsupportedFeatureError for other processors */
-export async function readWindowsFacts(system: Hive, software: Hive): Promise<WindowsFacts> {
+export async function readGuestWindows(system: Hive, software: Hive): Promise<GuestWindows> {
   const version = await software.key('Microsoft\\Windows NT\\CurrentVersion');
   if (version === undefined) throw missing('SOFTWARE', 'Microsoft\\Windows NT\\CurrentVersion');
   const controlSet = await currentControlSet(system);
@@ -59,7 +59,7 @@ async function ntVersion(key: HiveKey): Promise<readonly [number, number]> {
   return [Number(match[1]), Number(match[2])];
 }
 
-async function architectureOf(system: Hive, controlSet: string): Promise<WindowsFacts['architecture']> {
+async function architectureOf(system: Hive, controlSet: string): Promise<GuestWindows['architecture']> {
   const path = `${controlSet}\\Control\\Session Manager\\Environment`;
   const key = await system.key(path);
   const name = key === undefined ? undefined : await text(key, 'PROCESSOR_ARCHITECTURE');
