@@ -1,9 +1,10 @@
 import type { WarningSink } from '@vmcraft/core/contracts';
-import { CorruptImageError, LimitExceededError, TruncatedImageError, UsageError } from '@vmcraft/core/errors';
+import { LimitExceededError, TruncatedImageError, UsageError } from '@vmcraft/core/errors';
 import { Allocator } from './allocator.js';
 import { checkBaseBlock, isSoundBlock, readBlock } from './base-block.js';
 import { Cells } from './cells.js';
 import { commitChanges, type HiveCommit } from './commit.js';
+import { corrupt } from './corruption.js';
 import { fileTimeToDate } from './file-time.js';
 import { HiveKey } from './hive-key.js';
 import { HandleTable, type HiveState } from './hive-state.js';
@@ -12,6 +13,7 @@ import { readValue } from './key-value.js';
 import { BASE_BLOCK_SIZE, BaseBlock, CELL_UNIT } from './layout.js';
 import { loadValue } from './load-value.js';
 import { PageStore } from './page-store.js';
+import { isDirtyBlock, recover } from './recovery.js';
 import { type HiveSource, isHiveTarget } from './source.js';
 import { inTransaction } from './tree-edit.js';
 
@@ -135,8 +137,40 @@ function cellOf(handle: number): number {
   return cell;
 }
 
+/** The pages of a hive with its logs applied, and its base block. */
+async function recovered(
+  source: HiveSource,
+  logs: readonly HiveSource[],
+  cacheBytes: number,
+  warn: WarningSink,
+): Promise<{ block: Uint8Array; store: PageStore }> {
+  const block = await readBlock(source);
+  const store = new PageStore(source, cacheBytes);
+  const recovery = await recover(source, block, logs);
+  if (recovery === undefined) {
+    if (!isSoundBlock(block)) throw corrupt('BaseBlock', 'Base block', 0, 'wrong checksum', 'checksum');
+    if (isDirtyBlock(block)) {
+      warn({ source: 'format-regf', message: 'the hive was not written to its end, and no log belongs to its state' });
+    }
+    return { block, store };
+  }
+  await store.mutate(() => {
+    for (const { binsSize, pages } of recovery.changes) {
+      store.resize(Math.max(store.size, binsSize + BASE_BLOCK_SIZE));
+      for (const { offset, data } of pages) store.setBytes(offset + BASE_BLOCK_SIZE, data);
+    }
+    store.setBytes(0, recovery.block);
+  });
+  const count = recovery.changes.length;
+  warn({
+    source: 'format-regf',
+    message: `the hive was not written to its end; ${count} changes are taken from its log`,
+  });
+  return { block: recovery.block, store };
+}
+
 /**
- * Open a hive.
+ * Open a hive. One that was not written to its end is completed from its logs: in memory only until a commit.
  * @throws CorruptImageError, TruncatedImageError when it is none, or its base block is damaged and no log restores it
  * @throws UnsupportedFeatureError for versions before 1.3
  */
@@ -145,21 +179,14 @@ export async function openHive(source: HiveSource, options: OpenHiveOptions = {}
   if (writable && !isHiveTarget(source)) {
     throw new UsageError('a hive to be changed needs a source that can be written', { argument: 'source' });
   }
-  const block = await readBlock(source);
+  const { block, store } = await recovered(source, options.logs ?? [], cacheBytes, warn);
   const base = BaseBlock.decode(block);
-  if (!isSoundBlock(block)) {
-    throw new CorruptImageError({
-      structure: 'regf.BaseBlock',
-      field: 'checksum',
-      offset: 0,
-      reason: 'wrong checksum',
-    });
-  }
   checkBaseBlock(base);
-  const store = new PageStore(source, cacheBytes);
   const end = BASE_BLOCK_SIZE + base.binsSize;
   if (end > store.size) {
-    throw new TruncatedImageError({ structure: 'regf.HiveBin', offset: 0, needed: end, available: store.size });
+    const details = { structure: 'regf.HiveBin', offset: 0, needed: end, available: store.size };
+    if (writable) throw new TruncatedImageError(details);
+    warn({ source: 'format-regf', message: `the hive ends ${end - store.size} bytes before its bins do` });
   }
   store.limit(end);
   const cells = new Cells(store, base.binsSize);

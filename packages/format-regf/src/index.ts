@@ -12,6 +12,10 @@ export { type CreateHiveOptions, createHive } from './create.js';
 export { Hive, type OpenHiveOptions, openHive } from './hive.js';
 export { HiveKey } from './hive-key.js';
 export { HiveValue } from './hive-value.js';
+export { type ExportRegOptions, exportReg } from './reg-export.js';
+export { applyReg, type ImportedReg, type ImportRegOptions, importReg } from './reg-import.js';
+export { parseReg, type RegEntry, type RegValue } from './reg-parse.js';
+export { decodeRegFile, encodeRegFile, type RegVersion } from './reg-text.js';
 export { formatSddl } from './sddl-format.js';
 export { parseSddl } from './sddl-parse.js';
 export { type Ace, decodeSecurityDescriptor, type SecurityDescriptor } from './security-descriptor.js';
@@ -26,3 +30,4 @@ export {
   type RegistryTypeName,
   registryTypeName,
 } from './value-types.js';
+export { type WalkedKey, type WalkOptions, walkKeys } from './walk.js';
