@@ -1,5 +1,5 @@
-// Bundles the command `vmcraft` with everything it needs into packages/vmcraft/dist/bundle. Parts that are rarely needed stay in
-// files of their own, so that the program starts fast.
+// Bundles the command `vmcraft` with everything it needs into packages/vmcraft/dist/bundle: `cli.js`, which loads the other parts with
+// the code that V8 compiled in an earlier run. Parts that are rarely needed are files of their own.
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -7,9 +7,9 @@ import { build } from 'esbuild';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const folder = join(root, 'packages/vmcraft/dist/bundle');
-const { version } = JSON.parse(readFileSync(join(root, 'packages/vmcraft/package.json'), 'utf8'));
 /** Parts of earlier bundles are kept this long, because a program that runs may still load them. */
-const KEEP_MS = 24 * 3600 * 1000;
+const KEEP_MS = 3600 * 1000;
+const { version } = JSON.parse(readFileSync(join(root, 'packages/vmcraft/package.json'), 'utf8'));
 
 /**
  * The list of default plugins takes their descriptors from `plugin.ts` itself: through a package's index, esbuild would load
@@ -26,47 +26,94 @@ const lightDescriptors = {
   },
 };
 
-const started = new Date();
-const { outputFiles } = await build({
+/** What both bundles have in common. */
+const options = {
   absWorkingDir: root,
-  entryPoints: { cli: 'packages/vmcraft/src/cli.ts' },
   outdir: folder,
   bundle: true,
-  splitting: true,
-  format: 'esm',
   platform: 'node',
   target: 'node20.19',
   conditions: ['@vmcraft/source'],
+  charset: 'ascii',
   minifySyntax: true,
   minifyWhitespace: true,
   keepNames: false,
   legalComments: 'none',
-  chunkNames: '[name]-[hash]',
   define: { VMCRAFT_VERSION: JSON.stringify(version) },
-  // Libraries in CommonJS call require() for Node's own modules.
-  banner: {
-    js: "import{createRequire as vmcraftRequire}from'node:module';const require=vmcraftRequire(import.meta.url);",
-  },
   // It finds its WebAssembly next to itself.
   external: ['wasmagic'],
   plugins: [lightDescriptors],
   write: false,
   logLevel: 'warning',
+};
+
+/**
+ * A part of the program as a function of `require`, `exports` and `import`: only scripts, and not modules, can be loaded with compiled code.
+ * No part imports one that imports it, and esbuild exports only what is never assigned again, so values can be copied.
+ */
+function asScript(path, text) {
+  const imports = [];
+  const exported = /(?:export\{([^{}]*)\};?|export default ([^{};]*);)?\s*$/.exec(text);
+  const body = text
+    .slice(0, exported.index)
+    .replace(/(?<=^|[;}\n])import([\w$*{},: ]*?)(?: from|from)?"([^"\n]+)";?/g, (_, names, from) => {
+      imports.push(importAsRequire(names, from));
+      return '';
+    })
+    .replace(/\bimport\(("\.\/[^"]+")\)/g, 'Promise.resolve().then(()=>require($1))')
+    // An import of something outside.
+    .replace(/(?<![\w$.])import\(/g, 'vmcraftImport(');
+  const missed = /(^|[;}\n])(import|export)[\s{*"].{0,60}/.exec(body);
+  if (missed !== null) throw new Error(`${path}: not understood: ${missed[0]}`);
+  const names = exported[1] ?? (exported[2] && `${exported[2]} as default`) ?? '';
+  const exports = names.split(',').filter(Boolean).map(exportAsAssignment);
+  return `(function(require,vmcraftExports,vmcraftImport){"use strict";${imports.join('')}${body}${exports.join('')}})`;
+}
+
+/** `{a as b}`, `* as c` or `d,{a}` from a module. */
+function importAsRequire(names, from) {
+  const call = `require("${from}")`;
+  const [, single, all, listed] = /^\s*([\w$]+)?,?(?:\*as ([\w$]+))?(?:\{(.*)\})?\s*$/.exec(names);
+  const targets = [single, all, listed && `{${listed.replaceAll(' as ', ':')}}`].filter(Boolean);
+  return targets.length === 0 ? `${call};` : targets.map((target) => `const ${target}=${call};`).join('');
+}
+
+function exportAsAssignment(name) {
+  const [from, to = from] = name.trim().split(' as ');
+  return `vmcraftExports.${to}=${from};`;
+}
+
+const started = new Date();
+const program = await build({
+  ...options,
+  entryPoints: { program: 'packages/vmcraft/src/cli.ts' },
+  format: 'esm',
+  splitting: true,
+  entryNames: '[name]-[hash]',
+  chunkNames: '[name]-[hash]',
 });
+const files = new Map(program.outputFiles.map(({ path, text }) => [basename(path), asScript(path, text)]));
+const entry = [...files.keys()].find((name) => name.startsWith('program-'));
+const launcher = await build({
+  ...options,
+  entryPoints: { cli: 'packages/vmcraft/src/launcher/main.ts' },
+  format: 'cjs',
+  define: { VMCRAFT_PROGRAM: JSON.stringify(`./${entry}`), 'import.meta.dirname': '__dirname' },
+});
+// This folder's modules are CommonJS, in a package of ES modules.
+files.set('package.json', '{ "type": "commonjs" }\n');
+// The entry comes last: whoever starts at this moment finds all parts of the old bundle or all parts of the new one.
+files.set('cli.js', launcher.outputFiles[0].text);
 
 mkdirSync(folder, { recursive: true });
-const entry = outputFiles.find((file) => basename(file.path) === 'cli.js');
-// The entry comes last: whoever starts at this moment finds all parts of the old bundle or all parts of the new one.
-for (const file of [...outputFiles.filter((file) => file !== entry), entry]) {
-  const path = join(folder, basename(file.path));
+for (const [name, text] of files) {
+  const path = join(folder, name);
   const fresh = `${path}.${process.pid}`;
-  const text = file === entry && !file.text.startsWith('#!') ? `#!/usr/bin/env node\n${file.text}` : file.text;
-  writeFileSync(fresh, text, { mode: file === entry ? 0o755 : 0o644 });
+  writeFileSync(fresh, text, { mode: name === 'cli.js' ? 0o755 : 0o644 });
   utimesSync(fresh, started, started);
   renameSync(fresh, path);
 }
-const current = new Set(outputFiles.map((file) => basename(file.path)));
 for (const name of readdirSync(folder)) {
   const path = join(folder, name);
-  if (!current.has(name) && statSync(path).mtimeMs < Date.now() - KEEP_MS) rmSync(path);
+  if (!files.has(name) && statSync(path).mtimeMs < Date.now() - KEEP_MS) rmSync(path);
 }

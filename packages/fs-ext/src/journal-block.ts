@@ -84,7 +84,9 @@ export function dataIsGood(g: JournalGeometry, tag: JournalTag, sequence: number
   return g.checksums === 3 ? sum === tag.checksum : (sum & 0xffff) === tag.checksum;
 }
 
-const CRC32_BE = (() => {
+let crc32beTable: Int32Array | undefined;
+
+function makeCrc32beTable(): Int32Array {
   const table = new Int32Array(256);
   for (let n = 0; n < 256; n++) {
     let c = n << 24;
@@ -92,11 +94,12 @@ const CRC32_BE = (() => {
     table[n] = c;
   }
   return table;
-})();
+}
 
 /** CRC-32, most significant bit first, as checksum v1 takes it over a whole transaction. */
 export function crc32be(seed: number, data: Uint8Array): number {
+  crc32beTable ??= makeCrc32beTable();
   let c = seed | 0;
-  for (let i = 0; i < data.length; i++) c = (c << 8) ^ CRC32_BE[((c >>> 24) ^ data[i]!) & 0xff]!;
+  for (let i = 0; i < data.length; i++) c = (c << 8) ^ crc32beTable[((c >>> 24) ^ data[i]!) & 0xff]!;
   return c >>> 0;
 }

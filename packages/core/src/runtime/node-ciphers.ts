@@ -1,5 +1,6 @@
-import { type Cipher, createCipheriv, createDecipheriv, type Decipher } from 'node:crypto';
+import type { Cipher, Decipher } from 'node:crypto';
 import type { BlockCipher, Ciphers } from '../contracts/index.js';
+import { nodeCrypto } from './node-builtins.js';
 
 /** Block ciphers of OpenSSL, with AES instructions where the processor has them. */
 export const nodeCiphers: Ciphers = {
@@ -13,8 +14,8 @@ class NodeAes implements BlockCipher {
 
   constructor(key: Uint8Array) {
     const algorithm = `aes-${key.length * 8}-ecb`;
-    this.#encryptor = createCipheriv(algorithm, key, null).setAutoPadding(false);
-    this.#decryptor = createDecipheriv(algorithm, key, null).setAutoPadding(false);
+    this.#encryptor = nodeCrypto().createCipheriv(algorithm, key, null).setAutoPadding(false);
+    this.#decryptor = nodeCrypto().createDecipheriv(algorithm, key, null).setAutoPadding(false);
   }
 
   encrypt(data: Uint8Array): Uint8Array {

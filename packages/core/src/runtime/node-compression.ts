@@ -1,16 +1,17 @@
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import * as zlib from 'node:zlib';
 import type { CompressionSupport, CompressionType } from '../contracts/index.js';
 import { CapabilityError, CorruptImageError } from '../errors/index.js';
+import { nodeZlib } from './node-builtins.js';
 
 type Bytes = AsyncIterable<Uint8Array>;
 /** zstd came to node:zlib in 22.15 and 23.8. */
-const zstd = zlib as unknown as {
+interface ZstdOfNode {
   createZstdCompress?: (options: { params: Record<number, number> }) => NodeJS.ReadWriteStream;
   createZstdDecompress?: () => NodeJS.ReadWriteStream;
   constants: { ZSTD_c_compressionLevel: number };
-};
+}
+const zstdOfNode = (): ZstdOfNode => nodeZlib() as unknown as ZstdOfNode;
 
 const NO_ENCODER = 'no compressor for it is installed';
 
@@ -20,7 +21,7 @@ export function compressionSupport(type: CompressionType): CompressionSupport {
     case 'gzip':
       return { compress: true, decompress: true };
     case 'zstd':
-      return zstd.createZstdCompress === undefined
+      return zstdOfNode().createZstdCompress === undefined
         ? { compress: false, decompress: true, reason: 'Node before 22.15 cannot compress zstd' }
         : { compress: true, decompress: true };
     case 'xz':
@@ -33,7 +34,8 @@ export function compressionSupport(type: CompressionType): CompressionSupport {
 
 /** @throws CapabilityError */
 export function compress(type: CompressionType, source: Bytes, level?: number): Bytes {
-  if (type === 'gzip') return through(source, zlib.createGzip(level === undefined ? {} : { level }));
+  const zstd = zstdOfNode();
+  if (type === 'gzip') return through(source, nodeZlib().createGzip(level === undefined ? {} : { level }));
   if (type === 'zstd' && zstd.createZstdCompress !== undefined) {
     const params = level === undefined ? {} : { [zstd.constants.ZSTD_c_compressionLevel]: level };
     return through(source, zstd.createZstdCompress({ params }));
@@ -50,9 +52,11 @@ export function decompress(type: CompressionType, source: Bytes): Bytes {
 }
 
 const DECODERS: Partial<Record<CompressionType, (source: Bytes) => Bytes>> = {
-  gzip: (source) => through(source, zlib.createGunzip()),
-  zstd: (source) =>
-    zstd.createZstdDecompress === undefined ? unzstd(source) : through(source, zstd.createZstdDecompress()),
+  gzip: (source) => through(source, nodeZlib().createGunzip()),
+  zstd: (source) => {
+    const zstd = zstdOfNode();
+    return zstd.createZstdDecompress === undefined ? unzstd(source) : through(source, zstd.createZstdDecompress());
+  },
   xz: unxz,
   bzip2: unbzip2,
 };

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import * as fs from 'node:fs';
 import { lstat, opendir, open as openFile, realpath, rename, rm, stat as statFile, statfs } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -14,6 +13,7 @@ import type {
 } from '../contracts/index.js';
 import { CapabilityError, HostError, LockedError } from '../errors/index.js';
 import { blockDeviceSize } from './node-block-size.js';
+import { nodeCrypto } from './node-builtins.js';
 import { hostError } from './node-host-error.js';
 import { NodeHostFile } from './node-host-file.js';
 import { NodeImageLock } from './node-image-lock.js';
@@ -128,7 +128,7 @@ export class NodeHostFiles implements TransactionHost {
   async scratch(): Promise<HostFile> {
     const unnamed = await openUnnamed(this.#scratchFolder);
     if (unnamed !== undefined) return new NodeHostFile(unnamed, this.#scratchFolder, true, 0, false);
-    const path = join(this.#scratchFolder, `vmcraft-${randomUUID()}`);
+    const path = join(this.#scratchFolder, `vmcraft-${nodeCrypto().randomUUID()}`);
     const file = await this.open(path, { writable: true, create: 'exclusive', mode: 0o600 });
     // Without a name it is gone with the process, however that ends.
     await this.remove(path);

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { linkSync, rmSync, writeFileSync } from 'node:fs';
 import { link, readdir, readFile, readlink, rename, rm, stat } from 'node:fs/promises';
 import { hostname } from 'node:os';
@@ -6,6 +5,7 @@ import { basename, dirname, join } from 'node:path';
 import { sideName } from '../block/index.js';
 import type { ImageLock, LockOptions } from '../contracts/index.js';
 import { isVmcraftError, LockedError } from '../errors/index.js';
+import { nodeCrypto } from './node-builtins.js';
 import { hostError } from './node-host-error.js';
 
 /** Errors of a folder in which no lock can be kept. */
@@ -28,7 +28,7 @@ interface Owner {
 
 async function self(): Promise<Owner> {
   return {
-    token: randomUUID(),
+    token: nodeCrypto().randomUUID(),
     pid: process.pid,
     started: (await startOf(process.pid)) ?? '',
     boot: (await readFile('/proc/sys/kernel/random/boot_id', 'latin1').catch(() => '')).trim(),
@@ -90,7 +90,7 @@ export class NodeImageLock implements ImageLock {
 
 /** Make the lock file with its contents in one step; false when there is one. */
 function create(file: string, text: string): boolean {
-  const draft = `${file}.${randomUUID()}`;
+  const draft = `${file}.${nodeCrypto().randomUUID()}`;
   // Without a turn of the event loop between, so that a kill leaves the draft as seldom as can be.
   writeFileSync(draft, text, { flag: 'wx', mode: 0o600 });
   try {
@@ -123,7 +123,7 @@ async function removeStale(path: string, file: string, held: string, force: bool
       throw new LockedError({ path, reason, force: 'ignoreLocks', ...(owner === undefined ? {} : { pid: owner.pid }) });
     }
   }
-  const aside = `${file}.${randomUUID()}`;
+  const aside = `${file}.${nodeCrypto().randomUUID()}`;
   await rename(file, aside).catch(() => {});
   const taken = await readFile(aside, 'utf8').catch(() => undefined);
   // Somebody else was faster, and this is already the new owner's lock: give it back.

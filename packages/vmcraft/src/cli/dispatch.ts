@@ -1,22 +1,7 @@
 import { personalityOf } from './personality.js';
 import type { GuestFactory } from './shell/guest.js';
+import { TASKS } from './task-names.js';
 import { version } from './version.js';
-
-/** Task commands; tested against the declarations in tasks/program.ts. */
-export const TASKS: ReadonlySet<string> = new Set([
-  'inspect',
-  'filesystems',
-  'df',
-  'ls',
-  'cat',
-  'copy-in',
-  'copy-out',
-  'tar-in',
-  'tar-out',
-  'doctor',
-  'plugins',
-  'help',
-]);
 
 /** Options that may stand before the name of a task, and whether a value follows. */
 const LEADING: Readonly<Record<string, boolean>> = {
