@@ -1,0 +1,52 @@
+import { requireTools } from '@vmcraft/testkit';
+import { afterAll, describe, expect, it } from 'vitest';
+import { NtfsMount } from './ntfs-mount.js';
+import { describeDifferences, treeOf } from './tree.js';
+import { complaints, NtfsWorkspace, openNtfs, type VolumeShape } from './workspace.js';
+
+const MIB = 1024 * 1024;
+
+const SHAPES: readonly VolumeShape[] = [
+  { size: 96 * MIB, cluster: 4096 },
+  { size: 64 * MIB, cluster: 512 },
+  { size: 64 * MIB, cluster: 1024, sector: 1024 },
+  { size: 96 * MIB, cluster: 2048 },
+  { size: 128 * MIB, cluster: 4096, sector: 4096 },
+  { size: 192 * MIB, cluster: 8192 },
+  { size: 256 * MIB, cluster: 16384, sector: 2048 },
+  { size: 1024 * MIB, cluster: 65536 },
+  { size: 24_000 * MIB, cluster: 2 * MIB, sector: 4096 },
+];
+
+const describeShape = ({ size, cluster, sector = 512 }: VolumeShape): string =>
+  `${size / MIB} MiB, clusters of ${cluster}, sectors of ${sector}`;
+
+const tools = requireTools('root', 'python3', 'mkntfs', 'ntfs-3g', 'ntfsfix', 'ntfsinfo', 'ntfscluster');
+
+describe.runIf(tools)('volumes filled by ntfs-3g', () => {
+  const space = new NtfsWorkspace();
+  afterAll(() => space.remove());
+
+  it.each(SHAPES.map((shape) => [describeShape(shape), shape] as const))(
+    '%s',
+    async (_, shape) => {
+      const image = space.mkntfs('image', shape);
+      const filled = await NtfsMount.open(image, 'compression');
+      filled.run('fill', `${shape.cluster}`);
+      await filled.close();
+      const streams = await NtfsMount.open(image, 'streams_interface=windows');
+      streams.run('fill-streams');
+      await streams.close();
+      const mount = await NtfsMount.open(image, 'ro');
+      const theirs = mount.tree();
+      await mount.close();
+      const { fs, close } = await openNtfs(image);
+      const ours = await treeOf(fs);
+      await close();
+      expect(theirs.length).toBeGreaterThan(2000);
+      expect(describeDifferences(ours, theirs)).toEqual([]);
+      expect(complaints(image)).toEqual([]);
+    },
+    180_000,
+  );
+});
