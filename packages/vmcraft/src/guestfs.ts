@@ -10,6 +10,7 @@ import {
   callAction,
   camelCase,
   driveSpec,
+  type KeyPrompt,
   type PerformanceMetrics,
   type Session,
   type SessionEvent,
@@ -19,6 +20,9 @@ import {
 import { addPluginActions, type OpenedGuest, type OpenGuestOptions, openGuest } from '@vmcraft/core/runtime';
 import { walkTree } from '@vmcraft/core/vfs';
 import { defaultPlugins } from './plugins.js';
+
+/** Secrets: to try on all volumes, or by device name or UUID. Text, or the bytes of a key file. */
+export type KeyInput = readonly (string | Uint8Array)[] | Readonly<Record<string, string | Uint8Array>>;
 
 /** How a session works. */
 export interface GuestFSOptions extends Omit<OpenGuestOptions, 'registry' | 'actions'> {
@@ -37,7 +41,9 @@ export interface OpenOptions extends GuestFSOptions {
   /** Internal snapshot to open (qcow2), by name or id. */
   readonly snapshot?: string;
   /** Secrets for encrypted volumes, to try on all of them; or by device name or UUID. */
-  readonly keys?: readonly string[] | Readonly<Record<string, string>>;
+  readonly keys?: KeyInput;
+  /** Asked for the secret of a volume that none of `keys` is for: device name and UUID. Undefined leaves it locked. */
+  readonly onKey?: KeyPrompt;
   /** Write straight to the image instead of in a transaction: faster, and nothing can be taken back. */
   readonly transaction?: boolean;
   /** Write although another process holds the image, or it has children. */
@@ -90,7 +96,7 @@ export class GuestFS implements AsyncDisposable {
    * @throws HostError, NoProviderError, CorruptImageError, LockedError …
    */
   static async open(disks: Drives, options: OpenOptions = {}): Promise<GuestFS> {
-    const { readonly, format, snapshot, keys, transaction, force, ...rest } = options;
+    const { readonly, format, snapshot, keys, onKey, transaction, force, ...rest } = options;
     const g = new GuestFS(rest);
     try {
       await g.loadPluginActions();
@@ -99,6 +105,7 @@ export class GuestFS implements AsyncDisposable {
         g.session.addDrive({ spec: driveSpec(path, { readonly, format, snapshot, transaction, force, ...own }) });
       }
       g.addKeys(keys ?? []);
+      g.session.keys.prompt = onKey;
       await g.launch();
       return g;
     } catch (error) {
@@ -145,9 +152,9 @@ export class GuestFS implements AsyncDisposable {
   }
 
   /** Secrets for encrypted volumes: a list to try on all, or by device name or UUID. */
-  addKeys(keys: readonly string[] | Readonly<Record<string, string>>): void {
+  addKeys(keys: KeyInput): void {
     const { keys: store } = this.session;
-    if (Array.isArray(keys)) for (const key of keys as readonly string[]) store.add(key);
+    if (Array.isArray(keys)) for (const key of keys as readonly (string | Uint8Array)[]) store.add(key);
     else for (const [selector, key] of Object.entries(keys)) store.add(key, selector);
   }
 

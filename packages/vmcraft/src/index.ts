@@ -31,6 +31,7 @@ export {
   GuestFS,
   GuestFS as NativeGuestFS,
   type GuestFSOptions,
+  type KeyInput,
   type ModifiedFile,
   type OpenOptions,
 } from './guestfs.js';

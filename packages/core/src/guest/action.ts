@@ -35,7 +35,21 @@ export type ReturnKind =
   | 'RBufferOut'
   | 'RHashtable'
   | { readonly struct: StructName }
-  | { readonly structList: StructName };
+  | { readonly structList: StructName }
+  | ValueReturn<unknown>;
+
+/** A plain value of any shape, for actions that guestfs does not have; the shell prints it as text or JSON. */
+export interface ValueReturn<T> {
+  /** What the documentation calls it. */
+  readonly value: string;
+  /** Only for the type checker; never set. */
+  readonly type?: T;
+}
+
+/** Declare that an action returns a plain value: `returns: plainValue<string[]>('list of names')`. */
+export function plainValue<T>(name: string): ValueReturn<T> {
+  return { value: name };
+}
 
 interface ScalarReturns {
   // biome-ignore lint/suspicious/noConfusingVoidType: the value of a function that returns nothing
@@ -58,7 +72,9 @@ export type ReturnValue<R extends ReturnKind> = R extends keyof ScalarReturns
     ? StructValue<S>
     : R extends { readonly structList: infer S extends StructName }
       ? StructValue<S>[]
-      : never;
+      : R extends ValueReturn<infer T>
+        ? T
+        : never;
 
 /** The TypeScript types of a tuple of arguments. */
 export type ArgValues<A extends readonly Arg[]> = {

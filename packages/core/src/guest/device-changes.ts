@@ -6,7 +6,7 @@ import { parseMountable } from './mountable.js';
 import type { Session } from './session.js';
 
 /** Everything made from a device: its partitions, volumes on those, and so on. */
-function descendantsOf(g: Session, name: string): DiscoveredDevice[] {
+export function descendantsOf(g: Session, name: string): DiscoveredDevice[] {
   const found = new Map<string, DiscoveredDevice>();
   const visit = (parent: string): void => {
     for (const child of g.storage.childrenOf(parent)) {
@@ -29,7 +29,8 @@ export async function settle(g: Session): Promise<void> {
   await g.opened.filesystems.sync();
 }
 
-function readOnlyError(name: string, device: BlockDevice): CapabilityError {
+/** Why a device cannot be written. */
+export function readOnlyError(name: string, device: BlockDevice): CapabilityError {
   return CapabilityError.readOnly(name, device instanceof ReadOnlyDevice ? device.reason : undefined);
 }
 

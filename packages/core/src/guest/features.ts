@@ -26,7 +26,7 @@ const FEATURES: Readonly<Record<string, Feature>> = {
   linuxfsuuid: true,
   linuxmodules: false,
   linuxxattrs: true,
-  luks: false,
+  luks: (g) => g.services.memberTypes?.().includes('crypto_LUKS') === true,
   lvm2: false,
   mdadm: false,
   mknod: true,

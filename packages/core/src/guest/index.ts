@@ -4,7 +4,7 @@ export { allActions } from './actions/index.js';
 export { bindActions, callAction } from './dispatch.js';
 export { type AddDriveOptions, type Drive, driveSpec } from './drives.js';
 export { EventHub, type SessionEvent, type SessionEvents } from './events.js';
-export { SessionKeys } from './key-store.js';
+export { type KeyPrompt, SessionKeys } from './key-store.js';
 export { formatMountable, type Mountable as ParsedMountable, parseMountable } from './mountable.js';
 export type { GuestMountRequest, GuestMounts } from './mounts.js';
 export type { PerformanceMetrics, PhaseMetrics } from './performance.js';
@@ -18,3 +18,5 @@ export type {
 export { Session, type SessionOptions, type SessionState } from './session.js';
 export type { SessionSettings } from './settings.js';
 export { type StructFieldType, type StructName, type StructValue, structs } from './structs.js';
+export { windowsPath } from './windows-path.js';
+export { isWindowsPath } from './windows-syntax.js';

@@ -63,6 +63,8 @@ export interface SessionServices {
   filesystemSupport(type: string): FilesystemSupport | undefined;
   /** All file-system types that some driver knows. Loads nothing. */
   filesystemTypes(): readonly string[];
+  /** Types of members that some storage plugin handles, as blkid names them. Loads nothing. */
+  memberTypes?(): readonly string[];
   storageActivators(): Promise<readonly StorageActivator[]>;
   inspectors(): Promise<readonly OsInspector[]>;
   /** Release what the services hold. */

@@ -212,6 +212,10 @@ export class GuestServices implements SessionServices {
     return [...new Set(types)].filter((type) => type !== '*').sort();
   }
 
+  memberTypes(): readonly string[] {
+    return this.#registry.candidates('storage').flatMap((d) => Object.keys(d.capabilities.supports));
+  }
+
   storageActivators(): Promise<readonly StorageActivator[]> {
     return Promise.all(this.#registry.candidates('storage').map((d) => this.#registry.load(d)));
   }

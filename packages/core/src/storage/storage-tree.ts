@@ -71,6 +71,8 @@ export class StorageTree {
   /** Devices that were made read-only, as they were before. */
   readonly #writable = new Map<MutableDevice, BlockDevice>();
   #index: DeviceIndex | undefined;
+  /** The first look at all disks is over. */
+  #isKnown = false;
 
   private constructor(disks: readonly DiskInput[], options: DiscoveryOptions) {
     this.#disks = disks;
@@ -90,6 +92,7 @@ export class StorageTree {
       await tree.#add({ name: diskName(index), kind: 'disk', device: disk.device, parents: [], index });
     }
     await tree.activate();
+    tree.#isKnown = true;
     return tree;
   }
 
@@ -364,6 +367,8 @@ export class StorageTree {
       return await step();
     } catch (error) {
       if (!isVmcraftError(error) || error.code === 'VMC_ABORTED') throw error;
+      // Once everything was looked at, a container that is locked is nothing new.
+      if (error.code === 'VMC_KEY_REQUIRED' && this.#isKnown) return undefined;
       this.#warn('storage', `${subject}: ${messageOf(error)}`, error);
       return undefined;
     }

@@ -43,7 +43,7 @@ class SessionGuest implements OpenedGuest {
     this.session.events.on(event, listener);
   }
 
-  addKey(secret: string, selector: string | undefined): void {
+  addKey(secret: string | Uint8Array, selector: string | undefined): void {
     this.session.keys.add(secret, selector);
   }
 

@@ -8,7 +8,7 @@ import { isBrokenPipe, StreamOutput } from './output/output.js';
 import { ProgressBar } from './output/progress-bar.js';
 import type { Personality } from './personality.js';
 import type { GuestFactory, ShellGuest } from './shell/guest.js';
-import { StdinKeyReader, TerminalKeyReader } from './shell/key-reader.js';
+import { type KeyReader, StdinKeyReader, TerminalKeyReader } from './shell/key-reader.js';
 import { metaCommands } from './shell/meta/index.js';
 import { type LineOutcome, Shell } from './shell/shell.js';
 import type { Undoable } from './signals.js';
@@ -30,7 +30,8 @@ export async function makeShell(
     !options.listen;
   const { json, dryRun, force, pipeError, keysFromStdin, echoKeys, completeGuestPaths, autosync, verbose } = options;
   const errors = new StreamOutput(process.stderr);
-  const open = (): Promise<ShellGuest> => openConfigured(options, factory);
+  const keys = keysFromStdin ? new StdinKeyReader() : new TerminalKeyReader({ echo: echoKeys });
+  const open = (): Promise<ShellGuest> => openConfigured(options, factory, keys);
   const shell = new Shell({
     guest: await open(),
     reopen: open,
@@ -48,7 +49,7 @@ export async function makeShell(
       verbose,
     },
     meta: metaCommands(),
-    keys: keysFromStdin ? new StdinKeyReader() : new TerminalKeyReader({ echo: echoKeys }),
+    keys,
     output: new StreamOutput(process.stdout),
     errors,
   });
@@ -59,11 +60,15 @@ export async function makeShell(
 }
 
 /** A session with the settings and keys of the command line. */
-async function openConfigured(options: ShellOptions, factory: GuestFactory): Promise<ShellGuest> {
+async function openConfigured(options: ShellOptions, factory: GuestFactory, keys: KeyReader): Promise<ShellGuest> {
   const { backend, dryRun, force } = options;
   const guest = await factory({ dryRun, force, ...(backend === undefined ? {} : { backend }) });
   for (const selector of options.keys) {
     guest.addKey(await readKey(selector), selector.id === 'all' ? undefined : selector.id);
+  }
+  // As guestfish does: with -i, whatever is locked is asked for.
+  if (options.inspect && (options.keysFromStdin || process.stdin.isTTY)) {
+    guest.session.keys.prompt = ([device = 'key']) => keys.read(device);
   }
   const invoke = (name: string, ...args: unknown[]): Promise<unknown> =>
     guest.invoke(guest.actions.get(name), args, {});

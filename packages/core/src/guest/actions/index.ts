@@ -20,6 +20,7 @@ import { handleDriveActions } from './handle-drives.js';
 import { handleSessionActions } from './handle-session.js';
 import { handleSettingActions } from './handle-settings.js';
 import { inspectionActions } from './inspection.js';
+import { luksActions } from './luks.js';
 import { mountActions } from './mount.js';
 import { partitionEntryActions } from './partition-entry.js';
 import { partitionSfdiskActions } from './partition-sfdisk.js';
@@ -53,6 +54,7 @@ export const allActions = [
   ...partitionSfdiskActions,
   ...partitionTableActions,
   ...zeroDiscardActions,
+  ...luksActions,
   ...transferActions,
   ...archiveActions,
   ...checksumActions,

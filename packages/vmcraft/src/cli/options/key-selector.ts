@@ -32,14 +32,16 @@ export function parseKeySelector(text: string): KeySelector {
 }
 
 /**
- * The bytes of a key; one line end at the end of a file is left out, as libguestfs does.
+ * A key. Of a file that is one line of text, the line end is left out, as libguestfs does; any other file is the key as it is.
  * @throws HostError when the file cannot be read
  */
-export async function readKey(selector: KeySelector): Promise<string> {
+export async function readKey(selector: KeySelector): Promise<string | Uint8Array> {
   if (selector.source.kind === 'key') return selector.source.key;
   const { path } = selector.source;
   try {
-    return (await readFile(path, 'utf8')).replace(/\n$/, '');
+    const bytes = await readFile(path);
+    const isLine = !bytes.subarray(0, -1).some((byte) => byte === 0 || byte === 10);
+    return isLine && bytes.at(-1) === 10 ? bytes.subarray(0, -1) : bytes;
   } catch (cause) {
     const errno = (cause as NodeJS.ErrnoException).code;
     throw new HostError(

@@ -1,4 +1,5 @@
 import { type ReturnKind, type StructFieldType, type StructName, structs } from '@vmcraft/core/guest';
+import { toJsonValue } from './json-value.js';
 
 /** Integer results that guestfish prints in another radix. */
 const RADIX: Readonly<Record<string, (value: number) => string>> = {
@@ -17,7 +18,8 @@ function octal(value: number): string {
  */
 export function* printResult(action: string, returns: ReturnKind, value: unknown): Iterable<string | Uint8Array> {
   if (typeof returns === 'object') {
-    if ('struct' in returns) yield* printStruct(returns.struct, value as StructRecord, '');
+    if ('value' in returns) yield* printValue(value);
+    else if ('struct' in returns) yield* printStruct(returns.struct, value as StructRecord, '');
     else yield* printStructList(returns.structList, value as readonly StructRecord[]);
     return;
   }
@@ -39,6 +41,16 @@ export function* printResult(action: string, returns: ReturnKind, value: unknown
     default:
       yield `${printScalar(action, value)}\n`;
   }
+}
+
+/** A plain value: text and numbers as they are, lists a line each, bytes in hexadecimal, the rest as JSON. */
+function* printValue(value: unknown): Iterable<string> {
+  if (value === undefined || value === null) return;
+  if (value instanceof Uint8Array) yield `${Buffer.from(value).toString('hex')}\n`;
+  else if (Array.isArray(value) && value.every((item) => typeof item === 'string')) {
+    for (const item of value) yield `${item}\n`;
+  } else if (typeof value === 'object') yield `${JSON.stringify(toJsonValue(value), undefined, 2)}\n`;
+  else yield `${String(value)}\n`;
 }
 
 function printScalar(action: string, value: unknown): string {

@@ -11,7 +11,7 @@ export interface ShellGuest {
   /** Listen to what the session tells. */
   on<E extends SessionEvent>(event: E, listener: (payload: SessionEvents[E]) => void): void;
   /** Give a passphrase. `selector` is a device or UUID; undefined for any. */
-  addKey(secret: string, selector: string | undefined): void;
+  addKey(secret: string | Uint8Array, selector: string | undefined): void;
   /** Whether something was written and not committed. */
   readonly dirty: boolean;
   /** Drop everything written since the last commit, and close. */

@@ -3,7 +3,7 @@ import { parseDriveOption } from '../options/drive-option.js';
 import { readKey } from '../options/key-selector.js';
 import { parseMountOption } from '../options/mount-option.js';
 import { call, callWith, type OpenedGuest } from '../shell/guest.js';
-import { StdinKeyReader } from '../shell/key-reader.js';
+import { StdinKeyReader, TerminalKeyReader } from '../shell/key-reader.js';
 import { chooseRoot, NoOperatingSystemError } from '../shell/open-guest.js';
 import { rollBackOnSignals, type Undoable } from '../signals.js';
 import { type DiskOptions, note, type TaskContext, taskProgress } from './task-context.js';
@@ -86,6 +86,10 @@ async function addKeys(guest: OpenedGuest, disks: DiskOptions): Promise<void> {
     guest.addKey(await readKey(selector), selector.id === 'all' ? undefined : selector.id);
   }
   if (disks.keysFromStdin === true) guest.addKey(await new StdinKeyReader().read('key'), undefined);
+  else if (process.stdin.isTTY) {
+    const terminal = new TerminalKeyReader({ echo: false });
+    guest.session.keys.prompt = ([device = 'key']) => terminal.read(device);
+  }
 }
 
 /**
