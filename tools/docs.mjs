@@ -42,6 +42,7 @@ const cell = (text) => text.replaceAll('|', '\\|').replaceAll('\n', ' ');
 
 function returnType(returns) {
   if (typeof returns === 'string') return returns;
+  if (returns.value !== undefined) return returns.value;
   return returns.struct === undefined ? `list of ${returns.structList}` : returns.struct;
 }
 

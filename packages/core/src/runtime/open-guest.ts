@@ -43,5 +43,6 @@ export async function addPluginActions(guest: OpenedGuest): Promise<void> {
   for (const descriptor of guest.registry.candidates('actions')) {
     const actions = await guest.registry.load(descriptor);
     guest.actions.add(guest.registry.pluginOf(descriptor) ?? descriptor.name, actions as readonly AnyAction[]);
+    for (const { group } of actions as readonly AnyAction[]) if (group !== undefined) guest.session.features.add(group);
   }
 }
