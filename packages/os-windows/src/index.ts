@@ -13,6 +13,9 @@
  *
  * @packageDocumentation
  */
+export { windowsActions } from './actions/index.js';
 export { peArchitecture } from './inspect/architecture.js';
 export { WindowsInspector } from './inspect/inspector.js';
 export { plugin } from './plugin.js';
+export { GuestRegistry, type ListedKey, type RegistryPlace } from './registry/guest-registry.js';
+export type { ListedValue } from './registry/registry-value.js';

@@ -1,6 +1,6 @@
 import { definePlugin } from '@vmcraft/core';
 
-/** Descriptor of this package: an inspector for Windows guests. */
+/** Descriptor of this package: an inspector for Windows guests, and actions on their registry. */
 export const plugin = definePlugin({
   name: '@vmcraft/os-windows',
   apiVersion: 1,
@@ -13,6 +13,14 @@ export const plugin = definePlugin({
       rank: 100,
       capabilities: { supports: { windows: ['inspect'] } },
       load: async () => new (await import('./inspect/inspector.js')).WindowsInspector(),
+    },
+    {
+      kind: 'actions',
+      name: 'windows-actions',
+      summary: 'Registry of Windows guests: read, change, export, import; the hivex functions',
+      rank: 100,
+      capabilities: { supports: { windows: ['read', 'write'] } },
+      load: async () => (await import('./actions/index.js')).windowsActions,
     },
     {
       kind: 'actions',

@@ -19,6 +19,7 @@ import {
 } from '@vmcraft/core/guest';
 import { addPluginActions, type OpenedGuest, type OpenGuestOptions, openGuest } from '@vmcraft/core/runtime';
 import { walkTree } from '@vmcraft/core/vfs';
+import type { PluginMethods } from './plugin-methods.js';
 import { defaultPlugins } from './plugins.js';
 
 /** Secrets: to try on all volumes, or by device name or UUID. Text, or the bytes of a key file. */
@@ -67,7 +68,7 @@ export interface ModifiedFile {
 /** One disk or several, by path, URI or with options. */
 export type Drives = string | DriveInput | readonly (string | DriveInput)[];
 
-export interface GuestFS extends ActionMethods<typeof allActions> {}
+export interface GuestFS extends ActionMethods<typeof allActions>, PluginMethods {}
 
 /**
  * A guest: its disks, opened in this process. Every guestfs function is a method in camel case; those below are what people need most.

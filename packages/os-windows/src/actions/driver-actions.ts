@@ -1,4 +1,4 @@
-import { arg, Bool, defineAction, OptString, PlainString } from '@vmcraft/core/guest';
+import { arg, Bool, defineAction, OptString, PlainString, StringList } from '@vmcraft/core/guest';
 import type { InjectOptions } from '../drivers/inject.js';
 
 const directory = arg('directory', PlainString);
@@ -26,5 +26,28 @@ export const driverActions = [
       const { injectDriver } = await import('../drivers/inject-folder.js');
       return JSON.stringify(await injectDriver(g, path, given.inf ?? undefined, injectOptions(given)));
     },
+  }),
+  defineAction({
+    name: 'inject_virtio',
+    theme: 'windows',
+    since: '0.2',
+    args: [arg('path', PlainString)],
+    options: { drivers: StringList(PlainString), ...options },
+    returns: 'RString',
+    doc: 'Put those drivers of a virtio-win tree that suit the mounted Windows into it: `path` is a folder of the host or an image such as `virtio-win.iso`, `drivers` names some of them. The result is JSON, as of `inject_driver`.',
+    run: async (g, path, given) => {
+      const { injectVirtio } = await import('../drivers/inject-virtio.js');
+      const drivers = given.drivers === undefined ? {} : { drivers: given.drivers };
+      return JSON.stringify(await injectVirtio(g, path, { ...injectOptions(given), ...drivers }));
+    },
+  }),
+  defineAction({
+    name: 'verify_drivers',
+    theme: 'windows',
+    since: '0.2',
+    args: [],
+    returns: 'RString',
+    doc: 'Prove, without starting it, from which buses the mounted Windows boots: for ide, sata, virtio-blk, virtio-scsi and nvme every link from the hardware id to service, file, start type and catalog is followed. The result is JSON and says what is missing.',
+    run: async (g) => JSON.stringify(await (await import('../verify/verify-drivers.js')).verifyDrivers(g)),
   }),
 ] as const;
