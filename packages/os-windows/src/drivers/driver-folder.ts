@@ -43,7 +43,12 @@ export async function openHostFolder(g: Session, path: string): Promise<DriverFo
   };
   await walk(path, '', 0);
   files.sort();
-  return folderOf(path, files, (file) => readHostFile(g, tree.join(path, file)));
+  return folderOf(path, files, (file) =>
+    readHostFile(
+      g,
+      file.split('/').reduce((at, name) => tree.join(at, name), path),
+    ),
+  );
 }
 
 /** A folder made of paths and a way to read them. */
