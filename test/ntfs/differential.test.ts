@@ -1,7 +1,7 @@
 import { requireTools } from '@vmcraft/testkit';
 import { afterAll, describe, expect, it } from 'vitest';
 import { NtfsMount } from './ntfs-mount.js';
-import { describeDifferences, treeOf } from './tree.js';
+import { describeDifferences, type TreeEntry, treeOf } from './tree.js';
 import { complaints, NtfsWorkspace, openNtfs, type VolumeShape } from './workspace.js';
 
 const MIB = 1024 * 1024;
@@ -20,6 +20,18 @@ const SHAPES: readonly VolumeShape[] = [
 
 const describeShape = ({ size, cluster, sector = 512 }: VolumeShape): string =>
   `${size / MIB} MiB, clusters of ${cluster}, sectors of ${sector}`;
+
+/**
+ * What ntfs-3g does not say the same way each time: the size of a directory depends on what was looked at before, and the target of a
+ * junction begins with the mount point.
+ */
+function withoutQuirks(tree: readonly TreeEntry[]): TreeEntry[] {
+  return tree.map((entry) => {
+    if ((entry.mode & 0o170000) === 0o040000) return { ...entry, size: 0 };
+    const drive = entry.target?.indexOf('/Windows') ?? -1;
+    return drive < 0 ? entry : { ...entry, size: 0, target: entry.target?.slice(drive) ?? '' };
+  });
+}
 
 const tools = requireTools('root', 'python3', 'mkntfs', 'ntfs-3g', 'ntfsfix', 'ntfsinfo', 'ntfscluster');
 
@@ -44,7 +56,7 @@ describe.runIf(tools)('volumes filled by ntfs-3g', () => {
       const ours = await treeOf(fs);
       await close();
       expect(theirs.length).toBeGreaterThan(2000);
-      expect(describeDifferences(ours, theirs)).toEqual([]);
+      expect(describeDifferences(withoutQuirks(ours), withoutQuirks(theirs), { fields: ['xattrs'] })).toEqual([]);
       expect(complaints(image)).toEqual([]);
     },
     180_000,

@@ -8,6 +8,7 @@ import type {
   FsStat,
   FsStatvfs,
   IoOptions,
+  XattrFs,
 } from '@vmcraft/core/contracts';
 import { FsError, UsageError } from '@vmcraft/core/errors';
 import type { Bitmap } from './bitmap.js';
@@ -17,9 +18,11 @@ import type { Inode } from './inode.js';
 import { AttributeType, FileAttribute, MAX_NAME_LENGTH, SystemFile } from './layout.js';
 import type { MountOptions } from './mount-options.js';
 import { NtfsNode } from './node.js';
+import { SecureStore } from './security/secure-store.js';
 import { statOf } from './stat.js';
 import { clusterBitmap, recordBitmap, statisticsOf } from './statfs.js';
 import type { Volume } from './volume.js';
+import { listXattrs, readXattr } from './xattr/xattr-read.js';
 
 /** What a {@link NtfsFileSystem} is put together from. */
 export interface FileSystemParts {
@@ -29,15 +32,16 @@ export interface FileSystemParts {
 }
 
 /** An NTFS volume opened for reading. */
-export class NtfsFileSystem implements FileSystem {
+export class NtfsFileSystem implements FileSystem, XattrFs {
   readonly device: Volume['device'];
   readonly readonly: boolean = true;
   readonly caseInsensitive = true;
-  readonly abilities: ReadonlySet<FsAbility> = new Set<FsAbility>(['trim']);
+  readonly abilities: ReadonlySet<FsAbility> = new Set<FsAbility>(['trim', 'xattr']);
   readonly root: NtfsNode;
   protected readonly volume: Volume;
   protected readonly options: MountOptions;
   protected readonly content: ContentReader;
+  protected readonly secure: SecureStore;
   protected closed = false;
   #identity: FsIdentity;
 
@@ -47,6 +51,7 @@ export class NtfsFileSystem implements FileSystem {
     this.device = parts.volume.device;
     this.#identity = parts.identity;
     this.content = new ContentReader(parts.volume);
+    this.secure = this.secureStore(parts.volume);
     this.root = new NtfsNode(parts.volume, SystemFile.root, 0);
   }
 
@@ -147,6 +152,33 @@ export class NtfsFileSystem implements FileSystem {
   async readlink(fsNode: FsNode): Promise<string> {
     const node = this.own(fsNode, 'readlink');
     return this.shared(async () => readLink(this.volume, await this.volume.inode(node)));
+  }
+
+  /** The store of security descriptors; one that can take new ones where the volume is written. */
+  protected secureStore(volume: Volume): SecureStore {
+    return new SecureStore(volume);
+  }
+
+  async listXattr(fsNode: FsNode): Promise<readonly string[]> {
+    const node = this.own(fsNode, 'listxattr');
+    if (node.stream !== '') return [];
+    return this.shared(async () => listXattrs(await this.volume.inode(node)));
+  }
+
+  async getXattr(fsNode: FsNode, name: string): Promise<Uint8Array | undefined> {
+    const node = this.own(fsNode, 'getxattr');
+    if (node.stream !== '') return undefined;
+    return this.shared(async () =>
+      readXattr({ volume: this.volume, secure: this.secure }, await this.volume.inode(node), name),
+    );
+  }
+
+  async setXattr(_node: FsNode, name: string, _value: Uint8Array): Promise<void> {
+    throw new FsError('EROFS', { operation: 'setxattr', path: name });
+  }
+
+  async removeXattr(_node: FsNode, name: string): Promise<void> {
+    throw new FsError('EROFS', { operation: 'removexattr', path: name });
   }
 
   async statfs(): Promise<FsStatvfs> {

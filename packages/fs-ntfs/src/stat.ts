@@ -1,4 +1,4 @@
-import { encodeUtf8 } from '@vmcraft/core/binary';
+import { alignUp, encodeUtf8 } from '@vmcraft/core/binary';
 import { type FsStat, S_IFDIR, S_IFLNK, S_IFREG } from '@vmcraft/core/contracts';
 import { type Attribute, isCompressed, isSparse, sizeOf } from './attribute.js';
 import type { Geometry } from './geometry.js';
@@ -11,12 +11,15 @@ import type { SpecialFile } from './special-file.js';
 import { fromTicks } from './time.js';
 
 const STAT_UNIT = 512;
+const RESIDENT_UNIT = 8;
 const NO_DEVICE = { major: 0, minor: 0 } as const;
 
-/** Bytes that an attribute takes on the volume; values in the record take none, as in ntfs-3g. */
+/** Bytes that an attribute takes on the volume; values in the record take the units of eight bytes that they fill, as in ntfs-3g. */
 export function storedSize(attribute: Attribute | undefined, clusterSize: number): number {
   const body = attribute?.nonResident;
-  if (attribute === undefined || body === undefined) return 0;
+  if (attribute === undefined) return 0;
+  if (body === undefined)
+    return attribute.type === AttributeType.indexRoot ? 0 : alignUp(sizeOf(attribute), RESIDENT_UNIT);
   return isSparse(attribute) || isCompressed(attribute) ? body.runs.allocated * clusterSize : body.allocatedSize;
 }
 
