@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gunzipSync } from 'node:zlib';
+import { isZero } from '@vmcraft/core/binary';
 import { MemoryDevice } from '@vmcraft/core/block';
 import type { BlockDevice, Warning } from '@vmcraft/core/contracts';
 import { StorageTree } from '@vmcraft/core/storage';
@@ -21,7 +22,7 @@ function sparse(data: Uint8Array): MemoryDevice {
   const device = new MemoryDevice(data.length);
   for (let at = 0; at < data.length; at += 65536) {
     const page = data.subarray(at, at + 65536);
-    if (page.some((b) => b !== 0)) void device.write(at, page);
+    if (!isZero(page)) void device.write(at, page);
   }
   return device;
 }
