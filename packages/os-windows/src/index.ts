@@ -14,8 +14,18 @@
  * @packageDocumentation
  */
 export { windowsActions } from './actions/index.js';
+export type { InjectedPackage, InjectionResult, InjectOptions } from './drivers/inject.js';
+export { injectDriver } from './drivers/inject-folder.js';
+export { type InjectVirtioOptions, injectVirtio } from './drivers/inject-virtio.js';
+export { type FirstBootOptions, type FirstBootScript, firstBoot } from './firstboot/firstboot.js';
+export * from './inf/index.js';
 export { peArchitecture } from './inspect/architecture.js';
 export { WindowsInspector } from './inspect/inspector.js';
 export { plugin } from './plugin.js';
 export { GuestRegistry, type ListedKey, type RegistryPlace } from './registry/guest-registry.js';
 export type { ListedValue } from './registry/registry-value.js';
+export { type ResetPasswordOptions, resetPassword } from './sam/reset-password.js';
+export { type StartType, setService } from './services/set-service.js';
+export type { BootBus } from './verify/buses.js';
+export { type BootReport, type BusReport, type DeviceReport, verifyDrivers } from './verify/verify-drivers.js';
+export type { RegistryChange } from './volume/registry-editor.js';

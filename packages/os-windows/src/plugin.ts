@@ -17,18 +17,11 @@ export const plugin = definePlugin({
     {
       kind: 'actions',
       name: 'windows-actions',
-      summary: 'Registry of Windows guests: read, change, export, import; the hivex functions',
+      summary:
+        'Windows guests: registry, the hivex functions, drivers, services, passwords, scripts for the first boot',
       rank: 100,
       capabilities: { supports: { windows: ['read', 'write'] } },
       load: async () => (await import('./actions/index.js')).windowsActions,
-    },
-    {
-      kind: 'actions',
-      name: 'windows-drivers',
-      summary: 'drivers, services, passwords and first-boot scripts of Windows guests',
-      rank: 100,
-      capabilities: { supports: { windows: ['write'] } },
-      load: async () => (await import('./actions/driver-actions.js')).driverActions,
     },
   ],
 });
