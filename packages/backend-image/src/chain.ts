@@ -4,6 +4,7 @@ import {
   type HostFile,
   type HostFiles,
   LimitExceededError,
+  type PayloadDecryptor,
   UnsupportedFeatureError,
   type WarningSink,
 } from '@vmcraft/core';
@@ -31,6 +32,7 @@ export interface ImageRequest {
 export interface ChainContext {
   readonly files: HostFiles;
   readonly warn: WarningSink;
+  readonly decryptor?: PayloadDecryptor;
 }
 
 /** What a format is handed to open one image of a chain. */
@@ -40,6 +42,7 @@ export interface OpenedChain {
   readonly depth: number;
   /** Host path of the image behind, once {@link OpenedChain.openBacking} has resolved it. */
   readonly backingPath: string | undefined;
+  readonly decryptor: PayloadDecryptor | undefined;
   warn(message: string): void;
   /** Open the image behind this one, for reading. */
   openBacking(reference: string, format?: string): Promise<DiskImage>;
@@ -97,6 +100,10 @@ class ChainLink implements OpenedChain {
       await file.close();
       throw error;
     }
+  }
+
+  get decryptor(): PayloadDecryptor | undefined {
+    return this.#context.decryptor;
   }
 
   warn(message: string): void {

@@ -1,6 +1,7 @@
 import {
   AbortedError,
   alignDown,
+  alignUp,
   type BlockExtent,
   CorruptImageError,
   type IoOptions,
@@ -77,7 +78,19 @@ async function unpackInto(run: PackedRun, target: Uint8Array): Promise<void> {
   target.set(unit.subarray(run.start, run.start + target.length));
 }
 
+/** Whole sectors around what is wanted, decrypted. */
+async function readEncrypted(run: StoredRun, length: number, options?: IoOptions): Promise<Uint8Array> {
+  const { cipher, offset } = run.cipher!;
+  const unit = cipher.sectorSize;
+  const lead = offset % unit;
+  const data = new Uint8Array(alignUp(lead + length, unit));
+  data.set(await run.file.read(run.position - lead, data.length, options));
+  cipher.decrypt(data, offset - lead);
+  return data.subarray(lead, lead + length);
+}
+
 async function readStored(run: StoredRun, length: number, options?: IoOptions): Promise<Uint8Array> {
+  if (run.cipher !== undefined) return readEncrypted(run, length, options);
   const data = await run.file.read(run.position, length, options);
   if (data.length === length) return data;
   const unit = run.paddedUnit;
@@ -136,7 +149,7 @@ async function* rawExtents(
 
 /** Allocated bytes may still be a hole of the host file, as with preallocated images. */
 async function* storedExtents(run: StoredRun, at: number): AsyncGenerator<BlockExtent> {
-  const inFile = Math.max(0, Math.min(run.length, run.file.size - run.position));
+  const inFile = run.cipher !== undefined ? 0 : Math.max(0, Math.min(run.length, run.file.size - run.position));
   if (inFile > 0) {
     for await (const extent of run.file.extents(run.position, inFile)) {
       const kind = extent.kind === 'hole' ? 'zero' : extent.kind;

@@ -1,4 +1,4 @@
-import type { HostFile, ImageInfo } from '@vmcraft/core';
+import type { HostFile, ImageInfo, SectorCipher } from '@vmcraft/core';
 
 /** Bytes that lie in a host file as they are. */
 export interface StoredRun {
@@ -13,6 +13,8 @@ export interface StoredRun {
    * reads as zeros there: writers that stop after the last sector of a guest leave such files.
    */
   readonly paddedUnit?: number;
+  /** The bytes are encrypted, and `offset` is where the cipher counts them. */
+  readonly cipher?: { readonly cipher: SectorCipher; readonly offset: number };
 }
 
 /** Bytes known to read as zeros; a hole is also unallocated. */

@@ -1,4 +1,4 @@
-import { type HostFile, TruncatedImageError } from '@vmcraft/core';
+import { type HostFile, type SectorCipher, TruncatedImageError } from '@vmcraft/core';
 import type { MetadataCache, MetadataPage } from '../page-cache.js';
 import type { AbsentRun, Run, ZeroRun } from '../run.js';
 import { unpackUnit } from '../unpack.js';
@@ -22,6 +22,10 @@ export interface ClusterMapOptions {
   readonly l1: L1Table;
   /** Where guest clusters lie: the image or its data file. */
   readonly data: HostFile;
+  /** Where compressed clusters lie, which are never encrypted: the same without decryption. */
+  readonly packed: HostFile;
+  /** Cipher that counts by guest offsets. */
+  readonly guestCipher: SectorCipher | undefined;
   readonly compressionType: number;
   readonly hasBacking: boolean;
 }
@@ -86,7 +90,10 @@ export class ClusterMap {
     if (run.kind === 'absent') return this.#absent(run.length);
     if (run.kind === 'zero') return { kind: 'zero', length: run.length };
     if (run.kind === 'packed') return this.#packed(page.view, at, within, run.length);
-    return { kind: 'stored', length: run.length, file: this.#o.data, position: run.host, paddedUnit: g.clusterSize };
+    const stored = { kind: 'stored', length: run.length, file: this.#o.data, position: run.host } as const;
+    const { guestCipher: cipher } = this.#o;
+    if (cipher !== undefined) return { ...stored, cipher: { cipher, offset } };
+    return { ...stored, paddedUnit: g.clusterSize };
   }
 
   #absent(length: number): AbsentRun | ZeroRun {
@@ -97,7 +104,7 @@ export class ClusterMap {
     const place = packedPlace(this.geometry, view.getUint32(at), view.getUint32(at + 4));
     const unpack = (): Promise<Uint8Array> =>
       this.#unpacked.get(place.offset, async () => {
-        const data = await this.#o.data.read(place.offset, place.length);
+        const data = await this.#o.packed.read(place.offset, place.length);
         if (data.length === 0) {
           const details = { offset: place.offset, needed: place.length, available: 0 };
           throw new TruncatedImageError({ structure: 'qcow2 compressed cluster', ...details });

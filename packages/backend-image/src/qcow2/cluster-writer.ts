@@ -27,6 +27,8 @@ export interface WriterParts {
   readonly guard: MetadataGuard;
   /** Where guest clusters lie. */
   readonly data: HostFile;
+  /** What was never written does not read as zeros. */
+  readonly encrypted: boolean;
   /** The image as it reads now, to copy from. */
   readonly image: DiskImage;
 }
@@ -167,9 +169,10 @@ export class ClusterWriter {
 
   async #room(cluster: number, wanted: number): Promise<Room> {
     const g = this.#p.geometry;
-    if (g.dataFile) return { offset: cluster, count: wanted, fresh: cluster >= this.#p.data.size };
+    if (g.dataFile)
+      return { offset: cluster, count: wanted, fresh: !this.#p.encrypted && cluster >= this.#p.data.size };
     const { offset, count } = await this.#p.refcounts.allocate(wanted);
-    return { offset, count, fresh: offset >= this.#p.data.size };
+    return { offset, count, fresh: !this.#p.encrypted && offset >= this.#p.data.size };
   }
 
   /** Which bytes of the i-th cluster are written by a run that begins at `within` of the first. */

@@ -7,6 +7,7 @@ import {
   toSafeInteger,
   UnsupportedFeatureError,
 } from '@vmcraft/core';
+import { type Encryption, encryptionOf } from './encryption.js';
 import { type Extension, featureName, findExtension, parseExtensions } from './extensions.js';
 import * as L from './layout.js';
 
@@ -29,6 +30,7 @@ export interface Header {
   readonly headerLength: number;
   readonly compressionType: number;
   readonly extendedL2: boolean;
+  readonly encryption?: Encryption;
   readonly backingFile?: string;
   readonly backingFormat?: string;
   readonly extensions: readonly Extension[];
@@ -62,10 +64,7 @@ export async function readHeader(file: HostFile): Promise<Header> {
   const extensions = parseExtensions(first.subarray(0, Math.max(end, headerLength)), headerLength);
   const incompatible = v3?.incompatibleFeatures ?? 0n;
   checkIncompatible(incompatible, extensions);
-  if (h.cryptMethod !== 0) {
-    const feature = L.CRYPT_METHODS[h.cryptMethod] ?? `encryption method ${h.cryptMethod}`;
-    throw new UnsupportedFeatureError({ feature, structure: 'qcow2', workaround: 'decrypt it with qemu-img convert' });
-  }
+  const encryption = encryptionOf(h.cryptMethod, extensions);
   const backingFormat = findExtension(extensions, L.EXTENSION.backingFormat);
   const header: Header = {
     version: h.version,
@@ -85,6 +84,7 @@ export async function readHeader(file: HostFile): Promise<Header> {
     headerLength,
     compressionType: headerLength > L.COMPRESSION_TYPE_OFFSET ? (first[L.COMPRESSION_TYPE_OFFSET] ?? 0) : 0,
     extendedL2: (incompatible & L.INCOMPATIBLE.extendedL2) !== 0n,
+    ...(encryption === undefined ? {} : { encryption }),
     ...(backing === undefined ? {} : { backingFile: backing }),
     ...(backingFormat === undefined ? {} : { backingFormat: decodeUtf8(backingFormat.data) }),
     extensions,

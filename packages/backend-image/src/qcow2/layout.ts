@@ -59,7 +59,10 @@ export const COMPATIBLE = { lazyRefcounts: 1n << 0n } as const;
 export const AUTOCLEAR = { bitmaps: 1n << 0n, dataFileRaw: 1n << 1n } as const;
 
 /** Values of crypt_method. */
-export const CRYPT_METHODS: Readonly<Record<number, string>> = { 1: 'AES encryption', 2: 'LUKS encryption' };
+export const CRYPT_METHOD = { aes: 1, luks: 2 } as const;
+
+/** "Full disk encryption header pointer". */
+export const EncryptionPointer = struct('qcow2.encryption', 16, { offset: [0, u64be], length: [8, u64be] });
 
 /** Values of compression_type. */
 export const COMPRESSION_TYPES: Readonly<Record<number, string>> = { 0: 'zlib', 1: 'zstd' };

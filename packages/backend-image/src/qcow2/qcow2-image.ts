@@ -1,9 +1,11 @@
-import { decodeUtf8, type HostFile, type ImageInfo, UnsupportedFeatureError } from '@vmcraft/core';
+import { decodeUtf8, type HostFile, type ImageInfo, type SectorCipher, UnsupportedFeatureError } from '@vmcraft/core';
 import type { OpenedChain } from '../chain.js';
+import { CipherFile } from '../cipher-file.js';
 import { BACKING_METADATA_BYTES, TOP_METADATA_BYTES } from '../limits.js';
 import { MetadataCache } from '../page-cache.js';
 import type { DiskImage, Run } from '../run.js';
 import { ClusterMap } from './cluster-map.js';
+import { openCipher } from './encryption.js';
 import { findExtension } from './extensions.js';
 import { type Header, readHeader } from './header.js';
 import { l2Geometry } from './l2-entry.js';
@@ -18,6 +20,10 @@ export interface Qcow2Parts {
   readonly file: HostFile;
   /** The file that holds guest clusters; `file` itself unless there is an external data file. */
   readonly data: HostFile;
+  /** The same without decryption. */
+  readonly plainData: HostFile;
+  /** Of an encrypted image. */
+  readonly cipher?: SectorCipher;
   readonly header: Header;
   readonly cache: MetadataCache;
   readonly map: ClusterMap;
@@ -53,11 +59,12 @@ export class Qcow2Image implements DiskImage {
 }
 
 /** Close the files of an image, the backing chain included. */
-export async function closeParts(parts: Pick<Qcow2Parts, 'file' | 'data' | 'backing'>): Promise<void> {
+export async function closeParts(parts: Pick<Qcow2Parts, 'file' | 'plainData' | 'backing' | 'cipher'>): Promise<void> {
   try {
+    parts.cipher?.close();
     await parts.backing?.close();
   } finally {
-    if (parts.data !== parts.file) await parts.data.close();
+    if (parts.plainData !== parts.file) await parts.plainData.close();
     await parts.file.close();
   }
 }
@@ -78,8 +85,12 @@ export async function openQcow2Parts(file: HostFile, chain: OpenedChain): Promis
   const pageSize = chain.request.writable ? Math.min(header.clusterSize, READ_PAGE) : READ_PAGE;
   const budget = chain.depth === 0 ? TOP_METADATA_BYTES : BACKING_METADATA_BYTES;
   const cache = new MetadataCache(file, pageSize, budget);
-  const data = geometry.dataFile ? await openDataFile(header, chain) : file;
+  const plainData = geometry.dataFile ? await openDataFile(header, chain) : file;
+  let data = plainData;
+  let cipher: SectorCipher | undefined;
   try {
+    if (header.encryption !== undefined) cipher = await openCipher(file, header.encryption, chain);
+    if (cipher !== undefined && header.encryption?.method === 'luks') data = new CipherFile(plainData, cipher);
     const backing = await openBacking(header, chain);
     const l1 =
       snapshot === undefined
@@ -87,13 +98,35 @@ export async function openQcow2Parts(file: HostFile, chain: OpenedChain): Promis
         : { offset: snapshot.l1Offset, entries: snapshot.l1Size };
     const { compressionType } = header;
     const hasBacking = backing !== undefined;
-    const map = new ClusterMap({ geometry, cache, l1, data, compressionType, hasBacking });
-    const info = describe(header, chain.backingPath, data === file ? undefined : data, snapshot);
+    const guestCipher = header.encryption?.method === 'aes' ? cipher : undefined;
+    const map = new ClusterMap({
+      geometry,
+      cache,
+      l1,
+      data,
+      packed: plainData,
+      compressionType,
+      hasBacking,
+      guestCipher,
+    });
+    const info = describe(header, chain.backingPath, plainData === file ? undefined : plainData, snapshot);
     const { snapshots, bytes } = table;
-    const parts = { file, data, header, cache, map, snapshots, snapshotTableBytes: bytes, info };
+    const parts = {
+      file,
+      data,
+      plainData,
+      ...(cipher === undefined ? {} : { cipher }),
+      header,
+      cache,
+      map,
+      snapshots,
+      snapshotTableBytes: bytes,
+      info,
+    };
     return backing === undefined ? parts : { ...parts, backing };
   } catch (error) {
-    if (data !== file) await data.close();
+    cipher?.close();
+    if (plainData !== file) await plainData.close();
     throw error;
   }
 }
@@ -139,6 +172,7 @@ function describe(
     details.dirty = (header.incompatible & L.INCOMPATIBLE.dirty) !== 0n;
     details['extended-l2'] = header.extendedL2;
   }
+  if (header.encryption !== undefined) details.encrypted = header.encryption.method;
   if (data !== undefined) {
     details['data-file'] = data.path;
     details['data-file-raw'] = (header.autoclear & L.AUTOCLEAR.dataFileRaw) !== 0n;

@@ -50,7 +50,7 @@ export class Qcow2Writer implements WritableImage {
     if (parts.backing !== undefined) this.backing = parts.backing;
     const place = { offset: header.refcountTableOffset, clusters: header.refcountTableClusters };
     this.#refcounts = new Refcounts(cache, header.clusterSize, header.refcountOrder, place);
-    const guard = new MetadataGuard(() => (parts.data === parts.file ? this.#guarded() : []));
+    const guard = new MetadataGuard(() => (map.geometry.dataFile ? [] : this.#guarded()));
     const tables = new L2Tables(map.geometry, cache, map.l1, this.#refcounts, guard);
     const { data } = parts;
     const shared: WriterParts = {
@@ -60,6 +60,7 @@ export class Qcow2Writer implements WritableImage {
       refcounts: this.#refcounts,
       guard,
       data,
+      encrypted: parts.cipher !== undefined,
       image: this,
     };
     this.#writer = new ClusterWriter(shared);
@@ -104,11 +105,11 @@ export class Qcow2Writer implements WritableImage {
   async flush(): Promise<void> {
     if (!this.#prepared) return;
     await this.#settle(true);
-    const { file, data, header } = this.#parts;
-    if (data === file && file.size % header.clusterSize !== 0) {
+    const { file, data, plainData, header } = this.#parts;
+    if (plainData === file && file.size % header.clusterSize !== 0) {
       await file.truncate(alignUp(file.size, header.clusterSize));
     }
-    if (data !== file) await data.flush();
+    if (plainData !== file) await data.flush();
     await file.flush();
   }
 
@@ -148,10 +149,10 @@ export class Qcow2Writer implements WritableImage {
 
   /** Bring the file's metadata up to date: counts up, tables, then counts down. */
   async #settle(durable: boolean): Promise<void> {
-    const { cache, file, data, map } = this.#parts;
+    const { cache, file, data, plainData, map } = this.#parts;
     await cache.writeBack(RANK.refcountTable);
     if (durable) {
-      if (data !== file) await data.flush();
+      if (plainData !== file) await data.flush();
       await file.flush();
     }
     await cache.writeBack();
@@ -168,6 +169,7 @@ export class Qcow2Writer implements WritableImage {
       { name: 'L1 table', offset: map.l1.offset, length: map.l1.entries * ENTRY_BYTES },
       { name: 'refcount table', offset: table.offset, length: table.clusters * header.clusterSize },
       { name: 'snapshot table', offset: header.snapshotsOffset, length: snapshotTableBytes },
+      ...(header.encryption?.method === 'luks' ? [{ name: 'LUKS header', ...header.encryption }] : []),
     ];
   }
 
@@ -208,7 +210,7 @@ export class Qcow2Writer implements WritableImage {
   }
 
   async #resizeDataFile(size: number): Promise<void> {
-    const { data, file } = this.#parts;
-    if (data !== file) await data.truncate(size);
+    const { plainData, file } = this.#parts;
+    if (plainData !== file) await plainData.truncate(size);
   }
 }

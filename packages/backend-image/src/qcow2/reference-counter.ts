@@ -42,6 +42,7 @@ export class ReferenceCounter {
     const { header, map, snapshots, snapshotTableBytes } = this.#parts;
     this.#add(0, this.#g.clusterSize);
     this.#add(header.snapshotsOffset, snapshotTableBytes);
+    if (header.encryption?.method === 'luks') this.#add(header.encryption.offset, header.encryption.length);
     await this.#addL1(map.l1.offset, map.l1.entries * ENTRY_BYTES);
     for (const snapshot of snapshots) await this.#addL1(snapshot.l1Offset, snapshotL1Bytes(snapshot));
     await this.#addBitmaps();

@@ -1,4 +1,5 @@
 import type { BlockDevice } from './block.js';
+import type { SectorCipher } from './ciphers.js';
 import type { FsDriver } from './filesystem.js';
 import type { HostFiles } from './host.js';
 import type { Closable, WarningSink } from './io.js';
@@ -28,10 +29,28 @@ export interface DriveSpec {
   readonly force?: boolean;
 }
 
+/** Finds the cipher of an encrypted image, with the session's keys and whatever plugin can decrypt. */
+export interface PayloadDecryptor {
+  /**
+   * @param header the LUKS header and key slots that the image holds
+   * @param image host path: the name under which a key may have been given
+   * @throws CredentialError, NoProviderError, CorruptImageError, UnsupportedFeatureError
+   */
+  luksCipher(header: BlockDevice, image: string): Promise<SectorCipher>;
+  /**
+   * A cipher whose key is made of the passphrase alone, so that a wrong one is not noticed.
+   * @param cipher as dm-crypt names it
+   * @throws CredentialError when there is no key, NoProviderError
+   */
+  plainCipher(cipher: string, image: string, keyOf: (passphrase: Uint8Array) => Uint8Array): Promise<SectorCipher>;
+}
+
 /** What a backend is handed to work with. */
 export interface BackendContext {
   readonly files: HostFiles;
   readonly warn: WarningSink;
+  /** For images that are encrypted; undefined where there are no keys. */
+  readonly decryptor?: PayloadDecryptor;
   readonly signal?: AbortSignal;
 }
 

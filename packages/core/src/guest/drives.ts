@@ -1,5 +1,5 @@
 import { CachedDevice, metered, ReadOnlyDevice } from '../block/index.js';
-import type { BlockDevice, BlockSession, DriveSpec, WarningSink } from '../contracts/index.js';
+import type { BlockDevice, BlockSession, DriveSpec, KeyStore, WarningSink } from '../contracts/index.js';
 import { isVmcraftError, messageOf, UsageError } from '../errors/index.js';
 import type { SessionServices } from './services.js';
 
@@ -23,9 +23,10 @@ export async function openDrives(
   drives: readonly Drive[],
   services: SessionServices,
   warn: WarningSink,
+  keys?: KeyStore,
 ): Promise<OpenDrive[]> {
   const results = await Promise.allSettled(
-    drives.map((drive) => openDrive(drive, services, warn).catch((error: unknown) => nameImage(drive, error))),
+    drives.map((drive) => openDrive(drive, services, warn, keys).catch((error: unknown) => nameImage(drive, error))),
   );
   const opened = results.flatMap((r) => (r.status === 'fulfilled' ? [r.value] : []));
   const failed = results.find((r) => r.status === 'rejected');
@@ -42,11 +43,16 @@ function nameImage({ spec }: Drive, error: unknown): never {
   throw error;
 }
 
-async function openDrive(drive: Drive, services: SessionServices, warn: WarningSink): Promise<OpenDrive> {
+async function openDrive(
+  drive: Drive,
+  services: SessionServices,
+  warn: WarningSink,
+  keys?: KeyStore,
+): Promise<OpenDrive> {
   const { spec, scratchSize } = drive;
   const session =
     scratchSize === undefined
-      ? await services.openDrive(spec, warn)
+      ? await services.openDrive(spec, warn, keys)
       : await services.openScratch(scratchSize, spec.blockSize);
   const image = metered(session.device, services.metrics.layer('image'));
   const device = new CachedDevice(image, { metrics: services.metrics.layer('cache') });

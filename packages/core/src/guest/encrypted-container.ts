@@ -80,6 +80,7 @@ export async function openByHand(g: Session, operation: string, request: OpenByH
 /** A volume that came up by itself, with a key given at the start, gives way to the one that is asked for by name. */
 async function makeWay(g: Session, operation: string, device: DiscoveredDevice, activator: string): Promise<void> {
   for (const child of g.storage.childrenOf(device.name)) {
+    if (child.kind !== 'volume') continue;
     const isAutomatic = child.activator === activator && child.name === `/dev/mapper/luks-${device.member?.uuid}`;
     if (!isAutomatic)
       throw new FsError('EBUSY', { operation, path: device.name, reason: `${child.name} is made from it` });

@@ -8,6 +8,7 @@ import type {
   FsDriver,
   FsSignature,
   HostPlatform,
+  KeyStore,
   OsInspector,
   StorageActivator,
   WarningSink,
@@ -48,7 +49,7 @@ export interface SessionServices {
   readonly metrics: IoMetrics;
   readonly transaction: SessionTransaction;
   /** Open a drive with the best backend. @throws NoProviderError, HostError, LockedError, CorruptImageError … */
-  openDrive(drive: DriveSpec, warn: WarningSink): Promise<BlockSession>;
+  openDrive(drive: DriveSpec, warn: WarningSink, keys?: KeyStore): Promise<BlockSession>;
   /** Make an image file. @throws NoProviderError */
   createImage(spec: CreateSpec, warn: WarningSink): Promise<void>;
   /** A drive of `size` zero bytes that is gone when the session ends. */
@@ -66,6 +67,8 @@ export interface SessionServices {
   /** Types of members that some storage plugin handles, as blkid names them. Loads nothing. */
   memberTypes?(): readonly string[];
   storageActivators(): Promise<readonly StorageActivator[]>;
+  /** The same for discovery alone: each is loaded when a device may be one of its members. */
+  deferredActivators?(): readonly StorageActivator[];
   inspectors(): Promise<readonly OsInspector[]>;
   /** Release what the services hold. */
   close(): Promise<void>;

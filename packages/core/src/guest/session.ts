@@ -120,7 +120,7 @@ export class Session implements Closable {
   async launch(): Promise<void> {
     this.requireConfig('launch');
     if (this.drives.length === 0) throw new UsageError('no drives were added', { hint: 'add one with add_drive' });
-    const drives = await this.clock.time('open', () => openDrives(this.drives, this.services, this.warn));
+    const drives = await this.clock.time('open', () => openDrives(this.drives, this.services, this.warn, this.keys));
     try {
       const storage = await this.clock.time('discover', () => this.#discover(drives));
       const filesystems = new OpenFilesystems(this.services, this.warn, (name) => this.device(name));
@@ -138,7 +138,7 @@ export class Session implements Closable {
   async #discover(drives: readonly OpenDrive[]): Promise<StorageTree> {
     const { ciphers } = this.platform;
     const options = {
-      activators: await this.services.storageActivators(),
+      activators: this.services.deferredActivators?.() ?? (await this.services.storageActivators()),
       keys: this.keys,
       warn: this.warn,
       ...(ciphers === undefined ? {} : { ciphers }),

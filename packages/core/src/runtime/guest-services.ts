@@ -12,14 +12,25 @@ import type {
   FsDriver,
   FsSignature,
   HostPlatform,
+  KeyStore,
   OsInspector,
+  PayloadDecryptor,
   StorageActivator,
   WarningSink,
 } from '../contracts/index.js';
-import { type CandidateReason, CapabilityError, LockedError, NoProviderError } from '../errors/index.js';
+import {
+  type CandidateReason,
+  CapabilityError,
+  isVmcraftError,
+  LockedError,
+  NoProviderError,
+} from '../errors/index.js';
 import type { FilesystemRequest, FilesystemSupport, SessionServices, SessionTransaction } from '../guest/index.js';
+import { probeSignature } from '../storage/index.js';
+import { DeferredActivator } from './deferred-activator.js';
 import type { GuestStorage } from './guest-storage.js';
 import { nodeCodecs } from './node-codecs.js';
+import { RegistryDecryptor } from './payload-decryptor.js';
 import type { PluginRegistry } from './registry.js';
 import { openScratchDrive } from './scratch-drive.js';
 import { abilitiesFor, type ProviderRequirement, selectProviders } from './selection.js';
@@ -50,10 +61,10 @@ export class GuestServices implements SessionServices {
     this.transaction = parts.storage.transaction;
   }
 
-  async openDrive(drive: DriveSpec, warn: WarningSink): Promise<BlockSession> {
+  async openDrive(drive: DriveSpec, warn: WarningSink, keys?: KeyStore): Promise<BlockSession> {
     const scheme = drive.uri === undefined ? 'file' : (drive.uri.split(':', 1)[0] ?? '');
     const files = drive.transaction === false ? this.#parts.storage.direct : this.#parts.storage.transactional;
-    const context = { files, warn };
+    const context = { files, warn, ...this.#decryptor(keys, warn) };
     const backends = this.#registry.candidates('backend');
     const subject = await this.#formatOf(drive, scheme, (backend) => backend.probe(drive, context));
     const isReadonly = drive.readonly || drive.snapshot !== undefined;
@@ -71,6 +82,11 @@ export class GuestServices implements SessionServices {
     }
     const hint = isReadonly ? {} : { hint: 'opening it read-only needs less' };
     throw new NoProviderError({ wanted: `open ${drive.path ?? drive.uri} (${subject})`, candidates: missing, ...hint });
+  }
+
+  #decryptor(keys: KeyStore | undefined, warn: WarningSink): { decryptor?: PayloadDecryptor } {
+    if (keys === undefined) return {};
+    return { decryptor: new RegistryDecryptor(this.#registry, keys, warn, this.platform.ciphers) };
   }
 
   /** @throws LockedError when an image beside this one is built on it: writing would destroy that one */
@@ -180,11 +196,26 @@ export class GuestServices implements SessionServices {
   }
 
   async probeFilesystem(device: BlockDevice): Promise<FsSignature | undefined> {
-    for (const descriptor of this.#registry.candidates('filesystem')) {
+    const signature = await this.#signatureOf(device);
+    const all = this.#registry.candidates('filesystem');
+    const isLikely = (d: FilesystemDescriptor): boolean =>
+      signature !== undefined && abilitiesFor(d, signature.type) !== undefined;
+    // Drivers that the signature speaks for come first, so that others need not be loaded.
+    for (const descriptor of [...all.filter(isLikely), ...all.filter((d) => !isLikely(d))]) {
       const found = await (await this.#registry.load(descriptor)).probe(device);
       if (found !== undefined) return found;
     }
     return undefined;
+  }
+
+  /** What the signature table makes of a device. */
+  async #signatureOf(device: BlockDevice): Promise<FsSignature | undefined> {
+    try {
+      return await probeSignature(device);
+    } catch (error) {
+      if (!isVmcraftError(error) || error.code === 'VMC_ABORTED') throw error;
+      return undefined;
+    }
   }
 
   async driverFor(type: string, ability: 'format' | 'check'): Promise<FsDriver> {
@@ -218,6 +249,10 @@ export class GuestServices implements SessionServices {
 
   storageActivators(): Promise<readonly StorageActivator[]> {
     return Promise.all(this.#registry.candidates('storage').map((d) => this.#registry.load(d)));
+  }
+
+  deferredActivators(): readonly StorageActivator[] {
+    return this.#registry.candidates('storage').map((d) => new DeferredActivator(d, () => this.#registry.load(d)));
   }
 
   inspectors(): Promise<readonly OsInspector[]> {
