@@ -84,6 +84,8 @@ export function readValue(cells: Cells, cell: number): ValueRecord {
 /** The value of a key with this name; the default value's is empty. */
 export function findValue(cells: Cells, key: number, name: string): ValueRecord | undefined {
   for (const cell of valueCells(cells, key)) {
+    const length = cells.store.u16(cells.open(cell, KeyValue.size, 'KeyValue') + Vk.nameLength);
+    if (length !== name.length && length !== name.length * 2) continue;
     const value = readValue(cells, cell);
     if (sameName(value.name, name)) return value;
   }

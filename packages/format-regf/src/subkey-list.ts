@@ -1,9 +1,10 @@
+import { viewOf } from '@vmcraft/core/binary';
 import type { Cells } from './cells.js';
 import { corrupt } from './corruption.js';
 import { keyName, Nk, openKeyNode } from './key-node.js';
 import { LIST_HEADER, NO_CELL, Signature } from './layout.js';
 import { nameHash } from './names.js';
-import { compareNames, sameName } from './upcase.js';
+import { compareNames, sameName, upcaseUnit } from './upcase.js';
 
 /** One list of key nodes: an index leaf, fast leaf or hash leaf. */
 export interface Leaf {
@@ -117,14 +118,22 @@ export function findSubkey(cells: Cells, key: number, name: string): number | un
 /** Lists that other programs wrote may be out of order, so a search that found nothing looks at every element. */
 function scan(cells: Cells, leaves: readonly Leaf[], name: string, hash: number): number | undefined {
   for (const leaf of leaves) {
-    for (let i = 0; i < leaf.count; i++) {
-      const at = leaf.position + LIST_HEADER + i * leaf.stride;
-      if (leaf.signature === Signature.lh && cells.store.u32(at + 4) !== hash) continue;
-      const cell = cells.store.u32(at);
+    const { signature, stride } = leaf;
+    const elements = viewOf(cells.store.bytes(leaf.position + LIST_HEADER, leaf.count * stride));
+    for (let at = 0; at < elements.byteLength; at += stride) {
+      if (signature === Signature.lh && elements.getUint32(at + 4, true) !== hash) continue;
+      if (signature === Signature.lf && !mayHint(elements.getUint32(at + 4, true), name)) continue;
+      const cell = elements.getUint32(at, true);
       if (sameName(keyName(cells, cell), name)) return cell;
     }
   }
   return undefined;
+}
+
+/** Whether a name hint can be that of `name`; a hint that begins with zero tells nothing. Section "Fast leaf". */
+function mayHint(hint: number, name: string): boolean {
+  const first = hint & 0xff;
+  return first === 0 || first > 0x7f || upcaseUnit(first) === upcaseUnit(name.charCodeAt(0));
 }
 
 /** The first place whose name is not less than `name`, by binary search over all leaves. */

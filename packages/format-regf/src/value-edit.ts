@@ -4,6 +4,7 @@ import { Nk, openKeyNode } from './key-node.js';
 import { bigDataCells, findValue, isBigData, type ValueRecord, Vk, valueCells } from './key-value.js';
 import {
   BigData,
+  CELL_UNIT,
   INLINE_DATA,
   KeyFlag,
   KeyValue,
@@ -73,7 +74,7 @@ function replaceData(state: HiveState, value: ValueRecord, type: number, data: U
   const isPlain = value.inline === undefined && value.size > MAX_INLINE && data.length > MAX_INLINE;
   const isBig = [value.size, data.length].some((size) => isBigData(size, state.base.minorVersion));
   const capacity = isPlain && !isBig ? cells.capacity(value.dataCell, 'ValueData') : 0;
-  if (capacity >= data.length && capacity - data.length < 8) {
+  if (capacity > 0 && capacity >= data.length && capacity - data.length < CELL_UNIT) {
     const at = cells.open(value.cell, KeyValue.size, 'KeyValue');
     store.setBytes(cells.open(value.dataCell, data.length, 'ValueData'), data);
     store.setU32(at + Vk.dataSize, data.length);
@@ -112,7 +113,10 @@ function writeBigData(state: HiveState, data: Uint8Array): number {
   const count = Math.ceil(data.length / SEGMENT_SIZE);
   const list = allocator.allocate(count * 4);
   for (let i = 0; i < count; i++) {
-    const segment = writePlain(state, data.subarray(i * SEGMENT_SIZE, (i + 1) * SEGMENT_SIZE));
+    // Every segment gets a cell of full size, the last one too, as in hives that Windows wrote.
+    const segment = allocator.allocate(SEGMENT_SIZE);
+    const part = data.subarray(i * SEGMENT_SIZE, (i + 1) * SEGMENT_SIZE);
+    store.setBytes(cells.open(segment, SEGMENT_SIZE, 'BigData'), part);
     store.setU32(cells.open(list, count * 4, 'BigData') + i * 4, segment);
   }
   const record = allocator.allocate(BigData.size);

@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { requireTools } from '@vmcraft/testkit';
 import { describe, expect, it } from 'vitest';
-import { createHive, exportReg, importReg, memorySource, openHive, walkKeys } from '../src/index.js';
-import { blocks, DATA, exportedBlocks, hivexBlocks, loadFile, output, withFile } from './support.js';
+import { memorySource, openHive } from '../src/index.js';
+import { blocks, DATA, decodeMixed, exportedBlocks, loadFile, output, withFile } from './support.js';
 
 interface Entry {
   readonly name: string;
@@ -19,18 +19,6 @@ const present = requireTools(`data:${resolve(DATA, 'manifest.json')}`);
 const manifest: Entry[] = present ? JSON.parse(readFileSync(resolve(DATA, 'manifest.json'), 'utf8')) : [];
 const hives = manifest.filter(({ kind }) => kind === 'hive').map((entry) => [entry.name, entry] as const);
 
-/** hivexregedit prints names as UTF-8, but a few of its characters as single bytes of Latin-1. */
-function decodeMixed(bytes: Buffer): string {
-  return bytes
-    .toString('latin1')
-    .split('\n')
-    .map((line) => {
-      const text = Buffer.from(line, 'latin1').toString('utf8');
-      return text.includes('\ufffd') ? line : text;
-    })
-    .join('\n');
-}
-
 describe.runIf(present && requireTools('xz', 'hivexregedit', 'hivexml', 'reglookup'))('real hives', () => {
   it('has hives to look at', () => expect(hives.length).toBeGreaterThanOrEqual(9));
 
@@ -38,7 +26,7 @@ describe.runIf(present && requireTools('xz', 'hivexregedit', 'hivexml', 'reglook
     const hive = await openHive(memorySource(loadFile(entry.file)));
     const { file, keys, values } = entry.oracle.hivexregedit;
     const packed = loadFile(file);
-    const text = withFile(packed, (path) => Buffer.from(output('xz', '-dc', path), 'latin1'));
+    const text = withFile(packed, (path) => output('xz', '-dc', path));
     const ours = await blocks(hive.root);
     expect(ours.length).toBe(keys);
     expect(ours.reduce((sum, block) => sum + block.split('\n').length - 1, 0)).toBe(values);
