@@ -32,8 +32,8 @@ import { fileExtents } from './sparse-read.js';
 import { statfsOf } from './statfs.js';
 import { readSymlink } from './symlink.js';
 import { describeSuperblock } from './tune-describe.js';
-import { reopenVolume, type Volume } from './volume.js';
-import { Writer } from './writer.js';
+import { openVolume, type Volume } from './volume.js';
+import type { Writer } from './writer.js';
 import { getXattr, listXattrs } from './xattr.js';
 
 /** Flags that the kernel shows (`EXT4_FL_USER_VISIBLE`). */
@@ -231,8 +231,8 @@ export class ExtFileSystem
       await resizeVolume(this.#volume, size);
     } finally {
       const { warn, limits } = this.#volume;
-      this.#volume = await reopenVolume(this.device, { warn, limits });
-      this.#writer = new Writer(this.#volume);
+      this.#volume = await openVolume(this.device, { warn, limits });
+      this.#writer = new (await import('./writer.js')).Writer(this.#volume);
     }
   }
 

@@ -1,4 +1,5 @@
 import type { BlockDevice, FsLimits, WarningSink } from '@vmcraft/core/contracts';
+import { TruncatedImageError } from '@vmcraft/core/errors';
 import { BlockStore } from './block-store.js';
 import type { ExtChecksum } from './checksum.js';
 import type { Geometry } from './geometry.js';
@@ -58,10 +59,24 @@ export function makeVolume(device: BlockDevice, superblock: Superblock, options:
   };
 }
 
-/** The parts anew, after the file system's geometry changed on the device. */
-export async function reopenVolume(device: BlockDevice, options: VolumeOptions): Promise<Volume> {
-  const raw = await device.read(SUPERBLOCK_OFFSET, SUPERBLOCK_SIZE);
-  return makeVolume(device, Superblock.parse(raw.slice()), options);
+/** @throws TruncatedImageError, CorruptImageError, UnsupportedFeatureError */
+export async function readSuperblock(device: BlockDevice): Promise<Superblock> {
+  const end = SUPERBLOCK_OFFSET + SUPERBLOCK_SIZE;
+  if (device.size < end) {
+    const available = Math.max(0, device.size - SUPERBLOCK_OFFSET);
+    throw new TruncatedImageError({
+      structure: 'ext4_super_block',
+      offset: SUPERBLOCK_OFFSET,
+      needed: SUPERBLOCK_SIZE,
+      available,
+    });
+  }
+  return Superblock.parse((await device.read(SUPERBLOCK_OFFSET, SUPERBLOCK_SIZE)).slice());
+}
+
+/** The parts of the file system that is on a device now. */
+export async function openVolume(device: BlockDevice, options: VolumeOptions): Promise<Volume> {
+  return makeVolume(device, await readSuperblock(device), options);
 }
 
 /** What one block was verified as; with the inode number it makes the key of `BlockStore.isVerified`. */

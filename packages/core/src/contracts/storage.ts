@@ -113,6 +113,11 @@ export interface ContainerTools {
 /** Finds and assembles volumes made from other devices. */
 export interface StorageActivator {
   readonly name: string;
+  /**
+   * Types of its members as blkid names them, where every member shows one of these or no signature at all. Devices with another
+   * signature are not asked then; without this, all are.
+   */
+  readonly memberTypes?: readonly string[];
   /** Undefined when the device is none of this activator's. Reads a bounded window. */
   probe(device: BlockDevice): Promise<Member | undefined>;
   /** Bring up what the members hold. Called again when more members appear. */

@@ -12,7 +12,7 @@ export {
   partitionName,
 } from './device-names.js';
 export type { DeviceKind, DiscoveredDevice, DiskInput } from './discovered-device.js';
-export { type ProbeOptions, probeSignature, probeSignatures } from './signatures/probe.js';
+export { type ProbeOptions, probeSignature, probeSignatures, SIGNATURE_TYPES } from './signatures/probe.js';
 export type { SignatureMatch, SignatureUsage } from './signatures/signature.js';
 export { wipeSignatures } from './signatures/wipe.js';
 export { DEFAULT_DISCOVERY_LIMITS, type DiscoveryLimits, type DiscoveryOptions, StorageTree } from './storage-tree.js';

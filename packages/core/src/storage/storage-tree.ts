@@ -311,6 +311,8 @@ export class StorageTree {
     const isTaken = device.member !== undefined || (device.table?.partitions.length ?? 0) > 0;
     if (isTaken || device.partition?.kind === 'extended') return;
     for (const activator of this.#activators) {
+      const { signature } = device;
+      if (signature !== undefined && activator.memberTypes?.includes(signature.type) === false) continue;
       const member = await this.#attempt(`${device.name}: ${activator.name}`, () => activator.probe(device.device));
       if (member === undefined) continue;
       device.member = { ...member, deviceName: device.name };

@@ -130,6 +130,21 @@ describe('StorageTree', () => {
     expect(await tree.activate()).toEqual(['/dev/mapper/c0', '/dev/vg/root']);
   });
 
+  it('asks activators that name their types only about such members and what shows no signature', async () => {
+    const asked: string[] = [];
+    const spy = (name: string, memberTypes?: readonly string[]): StorageActivator => ({
+      name,
+      ...(memberTypes === undefined ? {} : { memberTypes }),
+      probe: async (device) => void asked.push(`${name} ${device.size}`) as undefined,
+      activate: async () => [],
+    });
+    const [swap, empty] = [new MemoryDevice(MIB), new MemoryDevice(2 * MIB)];
+    await writeSwap(swap, 0, 'swap');
+    const activators = [spy('any'), spy('raid', ['linux_raid_member']), spy('swap', ['swap'])];
+    await StorageTree.discover([{ device: swap }, { device: empty }], { activators });
+    expect(asked).toEqual([`any ${MIB}`, `swap ${MIB}`, `any ${2 * MIB}`, `raid ${2 * MIB}`, `swap ${2 * MIB}`]);
+  });
+
   it('keeps the failure of one activator from the others, with its cause', async () => {
     const { device, at } = await disk();
     await device.write(at, ascii('CRYPT c0 1\0'));

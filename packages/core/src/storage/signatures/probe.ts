@@ -31,6 +31,9 @@ export const SIGNATURES: readonly SignatureSpec[] = [
   EXFAT,
 ];
 
+/** Types that the table knows. */
+export const SIGNATURE_TYPES: ReadonlySet<string> = new Set(SIGNATURES.map(({ type }) => type));
+
 /** What is known of the device beforehand. */
 export interface ProbeOptions {
   /** Partitions of the device, bytes: what lies inside one is that partition's, not the disk's. */
