@@ -3,6 +3,7 @@ import { plugin as backendNbd } from '@vmcraft/backend-nbd/plugin';
 import type { VmcraftPlugin } from '@vmcraft/core/contracts';
 import { plugin as fsExt } from '@vmcraft/fs-ext/plugin';
 import { plugin as fsFat } from '@vmcraft/fs-fat/plugin';
+import { plugin as fsIso9660 } from '@vmcraft/fs-iso9660/plugin';
 import { plugin as fsNtfs } from '@vmcraft/fs-ntfs/plugin';
 import { plugin as osLinux } from '@vmcraft/os-linux/plugin';
 import { plugin as osWindows } from '@vmcraft/os-windows/plugin';
@@ -15,6 +16,7 @@ export const defaultPlugins: readonly VmcraftPlugin[] = [
   backendNbd,
   fsExt,
   fsFat,
+  fsIso9660,
   fsNtfs,
   osLinux,
   osWindows,
