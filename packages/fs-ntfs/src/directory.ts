@@ -77,7 +77,7 @@ export class Listing {
 
   constructor(
     private readonly volume: Volume,
-    private readonly directory: Inode,
+    private readonly node: NtfsNode,
     tree: IndexTree,
     private readonly rules: ListingRules,
   ) {
@@ -86,7 +86,8 @@ export class Listing {
 
   /** The next entries; undefined at the end. @throws CorruptImageError, LimitExceededError */
   async next(): Promise<DirEntry[] | undefined> {
-    const batch = await this.#cursor.next();
+    const inode = this.volume.peekNode(this.node) ?? (await this.volume.inode(this.node));
+    const batch = await this.#cursor.next(directoryIndex(this.volume, inode, 'readdir'));
     if (batch === undefined) return undefined;
     this.#count += batch.length;
     const { maxEntries, showSystemFiles } = this.rules;
@@ -100,7 +101,7 @@ export class Listing {
     }
     const out: DirEntry[] = [];
     for (const entry of batch) {
-      const key = requireFileName(entry.key, `directory of record ${this.directory.number}`);
+      const key = requireFileName(entry.key, `directory of record ${this.node.record}`);
       const { record } = entry;
       // The root has an entry for itself, and those of the system.
       if (isShortName(key) || record === SystemFile.root) continue;

@@ -123,7 +123,7 @@ export class NtfsFileSystem implements FileSystem, XattrFs {
     const listing = await this.shared(async () => {
       const inode = await this.volume.inode(node);
       const tree = directoryIndex(this.volume, inode, 'readdir');
-      return new Listing(this.volume, inode, tree, {
+      return new Listing(this.volume, node, tree, {
         showSystemFiles: this.options.showSystemFiles,
         maxEntries: this.volume.limits.maxDirEntries,
       });

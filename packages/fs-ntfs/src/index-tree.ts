@@ -39,9 +39,14 @@ export class NodeBudget {
     if (this.evicts) this.trim();
   }
 
+  /** Whether there are too many. */
+  get isFull(): boolean {
+    return this.#count > MAX_NODES;
+  }
+
   /** Let go of nodes that are not changed when there are too many. */
   trim(): void {
-    if (this.#count <= MAX_NODES) return;
+    if (!this.isFull) return;
     this.#count = 0;
     for (const tree of this.#trees) {
       for (const [vcn, node] of tree.nodes) if (!node.dirty) tree.nodes.delete(vcn);
@@ -202,11 +207,16 @@ export class IndexCursor {
   #last: Uint8Array | undefined;
   readonly #visited = new Set<number>();
 
-  constructor(private readonly tree: IndexTree) {}
+  constructor(private tree: IndexTree) {}
 
-  /** Entries that follow, as many as are at hand; undefined at the end. @throws CorruptImageError */
-  async next(): Promise<IndexEntry[] | undefined> {
-    const { tree } = this;
+  /**
+   * Entries that follow, as many as are at hand; undefined at the end.
+   * @param tree the index as it is in memory now, when it may have been let go in between
+   * @throws CorruptImageError
+   */
+  async next(tree = this.tree): Promise<IndexEntry[] | undefined> {
+    if (tree !== this.tree) this.#generation = -1;
+    this.tree = tree;
     if (this.#path === undefined) this.#path = await this.#leftmost([], tree.root);
     else if (this.#generation !== tree.generation) this.#path = await this.#resume();
     this.#generation = tree.generation;

@@ -19,6 +19,7 @@ function startInode(record: MftRecord): Inode {
   inode.linkCount = record.linkCount;
   inode.flags = record.flags;
   inode.nextInstance = record.nextInstance;
+  inode.updateSequence = record.updateSequence;
   inode.lsn = record.view.getBigUint64(8, true);
   return inode;
 }

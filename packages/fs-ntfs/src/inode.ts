@@ -19,6 +19,8 @@ export class Inode {
   nextInstance = 0;
   /** The last log record that changed it; kept, as we write no log. */
   lsn = 0n;
+  /** Update sequence number that the record was last written with. */
+  updateSequence = 0;
   /** Sorted as they lie in records: by type, then name. Without $ATTRIBUTE_LIST, which is made when stored. */
   readonly attributes: Attribute[] = [];
   /** Records besides the base one that hold attributes. */

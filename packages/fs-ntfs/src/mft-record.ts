@@ -80,6 +80,11 @@ export class MftRecord {
     return this.view.getBigUint64(32, true) !== 0n;
   }
 
+  /** The update sequence number that it was read with. */
+  get updateSequence(): number {
+    return this.view.getUint16(this.view.getUint16(4, true), true);
+  }
+
   get nextInstance(): number {
     return this.view.getUint16(40, true);
   }

@@ -108,6 +108,7 @@ export class Mft implements RecordSource {
       linkCount: record.linkCount,
       flags: record.flags,
       nextInstance: record.nextInstance,
+      updateSequence: record.updateSequence,
       lsn: record.view.getBigUint64(8, true),
       attributeList: startAttribute(list, this.runLimits),
     });
@@ -118,6 +119,12 @@ export class Mft implements RecordSource {
   /** Records that the table has room for. */
   get count(): number {
     return Math.floor(this.#data.nonResident!.dataSize / this.geometry.recordSize);
+  }
+
+  /** The last cluster of the table. */
+  get lastCluster(): number {
+    const last = this.#data.nonResident!.runs.runs.at(-1);
+    return last === undefined ? 0 : last.lcn + last.length - 1;
   }
 
   /** Where a record lies on the device, in order; more than one piece only where clusters are smaller than records. */
@@ -180,6 +187,17 @@ export class Mft implements RecordSource {
     }
   }
 
+  /** What is known of a record that is to be used anew: its sequence number; 0 when it was never used. */
+  async oldSequence(number: number): Promise<{ sequence: number; updateSequence: number }> {
+    try {
+      const { sequence, updateSequence } = await this.readRecord(number);
+      return { sequence, updateSequence };
+    } catch (error) {
+      if (!isVmcraftError(error)) throw error;
+      return { sequence: 0, updateSequence: 0 };
+    }
+  }
+
   /** An inode if it can be had without waiting. @throws CorruptImageError, FsError ENOENT */
   peek(number: number): Inode | undefined {
     if (number === SystemFile.mft) return this.inode;
@@ -229,20 +247,17 @@ export class Mft implements RecordSource {
     this.#inodes.delete(number);
   }
 
-  /** Inodes in memory, the ones used longest ago first. */
-  get held(): ReadonlyMap<number, Inode> {
-    return this.#inodes;
+  /** Whether too many inodes are in memory. */
+  get isFull(): boolean {
+    return this.#inodes.size > MAX_INODES;
   }
 
-  /** Let go of what is not needed; nothing is being changed. */
+  /** Let go of inodes used longest ago; all changes have been written. */
   trim(): void {
-    if (this.#inodes.size <= MAX_INODES) return;
     let spare = this.#inodes.size - MAX_INODES / 2;
     for (const [number, inode] of this.#inodes) {
       if (spare-- <= 0) return;
-      if (!inode.dirty && !inode.namesStale && ![...inode.indexes.values()].some((index) => index.isDirty)) {
-        this.#inodes.delete(number);
-      }
+      if (!inode.dirty) this.#inodes.delete(number);
     }
   }
 }

@@ -14,6 +14,8 @@ import { AttributeType, bootSector, SystemFile, VolumeFlag } from './layout.js';
 import { type LogState, logState } from './log-file.js';
 import { type MountOptions, parseMountOptions } from './mount-options.js';
 import { Volume, type VolumeFacts, type VolumeLimits } from './volume.js';
+import { NtfsWritableFileSystem } from './writable-file-system.js';
+import { Writer } from './writer.js';
 
 /** Name of the driver. */
 export const DRIVER = 'fs-ntfs';
@@ -91,7 +93,10 @@ export async function openFileSystem(device: BlockDevice, options: FsOpenOptions
   const identity: FsIdentity = { driver: DRIVER, ...signatureOf(volume.geometry, facts) };
   if (options.readonly) return new NtfsFileSystem({ identity, volume, options: mount });
   const reason = await obstacle(volume, facts, log, mount);
-  if (reason === undefined) throw CapabilityError.readOnly('NTFS volume');
+  if (reason === undefined) {
+    const writer = await Writer.open({ volume, facts, logDirty: log === 'dirty', warn: options.warn });
+    return new NtfsWritableFileSystem({ identity, volume, options: mount }, writer);
+  }
   options.warn?.({ source: DRIVER, message: `the volume is opened read-only: ${reason}` });
   return new NtfsFileSystem({ identity, volume: await open(true), options: mount });
 }

@@ -45,12 +45,7 @@ export function statOf(
   const type = special?.type ?? (inode.isDirectory && node.stream === '' ? S_IFDIR : S_IFREG);
   const mask = type === S_IFDIR ? options.dmask : type === S_IFLNK ? 0 : options.fmask;
   const target = special?.target;
-  const size =
-    target !== undefined
-      ? encodeUtf8(target).length
-      : type === S_IFREG || type === S_IFDIR
-        ? sizeOfOptional(attribute)
-        : 0;
+  const size = target !== undefined ? encodeUtf8(target).length : sizeOfOptional(attribute);
   return {
     ino: node.ino,
     mode: type | (0o777 & ~mask),
