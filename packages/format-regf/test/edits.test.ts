@@ -17,7 +17,7 @@ describe.runIf(requireTools('hivexregedit', 'hivexml', 'reglookup'))('random cha
     async (seed, minorVersion) => {
       const hive = await createHive({ minorVersion });
       const edits = new RandomEdits(hive, seed);
-      for (let round = 0; round < 4; round++) {
+      for (let round = 0; round < 3; round++) {
         for (let i = 0; i < 250; i++) await edits.step();
         const bytes = await committed(hive);
         expect(await problems(hive)).toEqual([]);
@@ -25,7 +25,7 @@ describe.runIf(requireTools('hivexregedit', 'hivexml', 'reglookup'))('random cha
         expect(await blocks(hive.root)).toEqual(expected);
         const again = await openHive(memorySource(bytes));
         expect(await blocks(again.root)).toEqual(expected);
-        if (round % 2 === 0) continue;
+        if (round === 1) continue;
         expect(hivexBlocks(bytes)).toEqual(expected);
         const lines = withFile(bytes, (path) => output('reglookup', path)).split('\n');
         expect(lines.filter((line) => /,KEY,/.test(line)).length).toBe(expected.length);

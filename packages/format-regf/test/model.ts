@@ -60,7 +60,7 @@ export class RandomEdits {
     else if (kind < 86) await this.#rename(key, model);
     else if (kind < 90) await key.setSecurity(this.#pick(SDDLS));
     else if (kind < 94) await this.#setClass(key, model);
-    else if (kind < 95) await this.addMany(key, model, 600);
+    else if (kind < 95 && this.#int(3) === 0) await this.addMany(key, model, 600);
     else await this.#deleteKey(key, model);
   }
 
