@@ -1,7 +1,6 @@
 import { UnsupportedFeatureError } from '@vmcraft/core/errors';
 import type { IHasher } from 'hash-wasm';
-
-type HashModule = typeof import('hash-wasm');
+import { type HashLibrary, hashLibrary } from './hash-library.js';
 
 /** A hash that can be run many times without waiting. */
 export interface Hash {
@@ -11,7 +10,7 @@ export interface Hash {
 }
 
 /** Hashes by the names that cryptsetup gives them. */
-const HASHES: Readonly<Record<string, (m: HashModule) => Promise<IHasher>>> = {
+const HASHES: Readonly<Record<string, (m: HashLibrary) => Promise<IHasher>>> = {
   sha1: (m) => m.createSHA1(),
   sha224: (m) => m.createSHA224(),
   sha256: (m) => m.createSHA256(),
@@ -36,7 +35,7 @@ export async function createHasher(name: string): Promise<IHasher> {
     const shown = name.replaceAll(/[^\x20-\x7e]/g, '?').slice(0, 40);
     throw new UnsupportedFeatureError({ feature: `hash '${shown}'`, workaround: 'cryptsetup may know it' });
   }
-  return create(await import('hash-wasm'));
+  return create(await hashLibrary());
 }
 
 /** @throws UnsupportedFeatureError for a name not known */

@@ -1,5 +1,6 @@
 import { UnsupportedFeatureError } from '@vmcraft/core/errors';
 import { createHasher } from './hash.js';
+import { hashLibrary } from './hash-library.js';
 import { checkLimit, type LuksLimits } from './limits.js';
 
 /** How a passphrase becomes the key of a key slot. */
@@ -48,7 +49,7 @@ async function pbkdf2(
   const native = Object.hasOwn(NATIVE, kdf.hash.toLowerCase()) ? NATIVE[kdf.hash.toLowerCase()] : undefined;
   const { subtle } = globalThis.crypto ?? {};
   if (native === undefined || subtle === undefined) {
-    const { pbkdf2: portable } = await import('hash-wasm');
+    const { pbkdf2: portable } = await hashLibrary();
     const hashFunction = createHasher(kdf.hash);
     await hashFunction;
     return portable({ password: passphrase, salt, iterations, hashLength: length, hashFunction, outputType: 'binary' });
@@ -70,8 +71,8 @@ async function argon2(
   if (passphrase.length === 0) {
     throw new UnsupportedFeatureError({ feature: 'an empty passphrase with argon2', structure: 'LUKS2' });
   }
-  const module = await import('hash-wasm');
-  return module[kdf.type]({
+  const library = await hashLibrary();
+  return library[kdf.type]({
     password: passphrase,
     salt: kdf.salt,
     iterations: kdf.time,
