@@ -11,5 +11,6 @@
  * ```
  * @packageDocumentation
  */
+export { lvmActions } from './actions/index.js';
 export { LVM_ACTIVATOR, lvmActivator } from './activator.js';
 export { plugin } from './plugin.js';

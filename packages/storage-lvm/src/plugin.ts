@@ -13,5 +13,13 @@ export const plugin = definePlugin({
       capabilities: { supports: { LVM2_member: ['activate', 'read', 'write'], LVM1_member: [] }, hostRequirements: [] },
       load: async () => (await import('./activator.js')).lvmActivator,
     },
+    {
+      kind: 'actions',
+      name: 'lvm-actions',
+      summary: 'volume groups and volumes: list, make, resize, rename, remove',
+      rank: 100,
+      capabilities: { supports: { LVM2_member: ['read', 'write', 'format', 'resize'] } },
+      load: async () => (await import('./actions/index.js')).lvmActions,
+    },
   ],
 });

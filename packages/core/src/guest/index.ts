@@ -1,9 +1,11 @@
 export * from './action.js';
 export { ActionTable } from './action-table.js';
-export { allActions } from './actions/index.js';
+export { basicActions } from './actions/basic.js';
+export { changeDevice } from './device-changes.js';
 export { bindActions, callAction } from './dispatch.js';
 export { type AddDriveOptions, type Drive, driveSpec } from './drives.js';
 export { EventHub, type SessionEvent, type SessionEvents } from './events.js';
+export { bytesFrom, pourInto } from './host-bytes.js';
 export { type KeyPrompt, SessionKeys } from './key-store.js';
 export { formatMountable, type Mountable as ParsedMountable, parseMountable } from './mountable.js';
 export type { GuestMountRequest, GuestMounts } from './mounts.js';

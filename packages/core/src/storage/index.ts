@@ -15,4 +15,10 @@ export type { DeviceKind, DiscoveredDevice, DiskInput } from './discovered-devic
 export { type ProbeOptions, probeSignature, probeSignatures, SIGNATURE_TYPES } from './signatures/probe.js';
 export type { SignatureMatch, SignatureUsage } from './signatures/signature.js';
 export { wipeSignatures } from './signatures/wipe.js';
-export { DEFAULT_DISCOVERY_LIMITS, type DiscoveryLimits, type DiscoveryOptions, StorageTree } from './storage-tree.js';
+export {
+  type ActivatorFilter,
+  DEFAULT_DISCOVERY_LIMITS,
+  type DiscoveryLimits,
+  type DiscoveryOptions,
+  StorageTree,
+} from './storage-tree.js';

@@ -32,6 +32,14 @@ export const DEFAULT_DISCOVERY_LIMITS: DiscoveryLimits = { maxRounds: 16, maxDev
 /** Linux gives an extended partition no more than this many bytes, enough for a boot loader to find it. */
 const EXTENDED_WINDOW = 1024;
 
+/** What of an activator's devices is not to be used. */
+export interface ActivatorFilter {
+  /** Members that are looked at. */
+  readonly member?: (device: DiscoveredDevice) => boolean;
+  /** Volumes that are brought up. */
+  readonly volume?: (volume: Volume) => boolean;
+}
+
 /** What discovery works with. */
 export interface DiscoveryOptions {
   readonly activators?: readonly StorageActivator[];
@@ -70,6 +78,7 @@ export class StorageTree {
   readonly #takenDown = new Set<string>();
   /** Devices that were made read-only, as they were before. */
   readonly #writable = new Map<MutableDevice, BlockDevice>();
+  readonly #filters = new Map<string, ActivatorFilter>();
   #index: DeviceIndex | undefined;
   /** The first look at all disks is over. */
   #isKnown = false;
@@ -208,6 +217,28 @@ export class StorageTree {
     await this.#activate();
   }
 
+  /**
+   * Let an activator look at all of its members again, after what describes its volumes was edited. Volumes that are as before stay
+   * the same devices.
+   * @param filter what the activator may use from now on; as before when left out
+   * @param changed names of volumes that are made anew
+   */
+  async refresh(activator: string, filter?: ActivatorFilter, changed: readonly string[] = []): Promise<void> {
+    if (filter !== undefined) this.#filters.set(activator, filter);
+    const { volume } = this.#filters.get(activator) ?? {};
+    for (const name of changed) if (this.#devices.has(name)) this.#remove(name);
+    for (const d of [...this.#devices.values()]) {
+      if (d.activator !== activator || volume === undefined) continue;
+      if (!volume({ name: d.name, kind: d.volumeKind ?? '', device: d.device })) this.#remove(d.name);
+    }
+    for (const group of [...this.#active.keys(), ...this.#takenDown]) {
+      if (!group.startsWith(`${activator}\0`)) continue;
+      this.#active.delete(group);
+      this.#takenDown.delete(group);
+    }
+    await this.#activate();
+  }
+
   /** Close the devices of all volumes, the last made first. The disks stay open. */
   async closeVolumes(): Promise<void> {
     for (const { kind, device } of [...this.#devices.values()].reverse()) if (kind === 'volume') await device.close();
@@ -324,8 +355,9 @@ export class StorageTree {
   /** Activate each group of members that is new or has grown. `tried` keeps one run from asking twice. */
   async #bringUp(activator: StorageActivator, tried: Map<string, string>): Promise<void> {
     const groups = new Map<string, Member[]>();
+    const filter = this.#filters.get(activator.name);
     for (const d of this.#devices.values()) {
-      if (d.member === undefined || d.claimedBy !== activator.name) continue;
+      if (d.member === undefined || d.claimedBy !== activator.name || filter?.member?.(d) === false) continue;
       groups.set(d.member.groupId, [...(groups.get(d.member.groupId) ?? []), d.member]);
     }
     const context = this.context;
@@ -337,7 +369,8 @@ export class StorageTree {
       const volumes = await this.#attempt(activator.name, () => activator.activate(members, context));
       if (volumes === undefined || volumes.length === 0) continue;
       this.#active.set(group, names);
-      for (const volume of volumes) await this.#addVolume(activator, group, members, volume);
+      const wanted = volumes.filter((volume) => filter?.volume?.(volume) !== false);
+      for (const volume of wanted) await this.#addVolume(activator, group, members, volume);
     }
   }
 
@@ -347,9 +380,13 @@ export class StorageTree {
     members: readonly Member[],
     volume: Volume,
   ): Promise<void> {
-    // The group came up again with more members: what it was before is replaced.
-    if (this.#groupOf.get(volume.name) === group) this.#remove(volume.name);
     const parents = (volume.members ?? members).flatMap((m) => (m.deviceName === undefined ? [] : [m.deviceName]));
+    // The group came up again with more members: what it was before is replaced, unless nothing about it changed.
+    if (this.#groupOf.get(volume.name) === group) {
+      if (isSameVolume(this.#devices.get(volume.name), volume, parents)) return;
+      this.#remove(volume.name);
+      this.#active.set(group, members.map((m) => m.deviceName).join('\0'));
+    }
     await this.#add({
       name: volume.name,
       kind: 'volume',
@@ -386,4 +423,11 @@ function windowOf(disk: BlockDevice, table: PartitionTable, partition: Partition
 
 function isSamePlace(a: Partition | undefined, b: Partition): boolean {
   return a !== undefined && a.start === b.start && a.size === b.size && a.kind === b.kind;
+}
+
+/** Whether a volume that came up again is the one that is there: it says on which members it lies, and all of that is as it was. */
+function isSameVolume(before: DiscoveredDevice | undefined, volume: Volume, parents: readonly string[]): boolean {
+  if (before === undefined || volume.members === undefined || volume.uuid === undefined) return false;
+  const isSame = before.uuid === volume.uuid && before.device.size === volume.device.size;
+  return isSame && before.parents.join('\0') === parents.join('\0');
 }
