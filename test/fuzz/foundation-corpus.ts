@@ -31,7 +31,7 @@ const EXT: readonly (readonly [name: string, options: readonly string[]])[] = [
 ];
 
 /** A folder whose tree touches many structures: long links, holes, a directory that needs an index, deep names. */
-function makeTree(folder: string): string {
+export function makeFuzzTree(folder: string): string {
   const tree = join(folder, 'tree');
   mkdirSync(join(tree, 'deep/er/still'), { recursive: true });
   mkdirSync(join(tree, 'many'));
@@ -52,7 +52,7 @@ function makeTree(folder: string): string {
 
 /** Make all samples below `folder`. */
 export function makeFoundationCorpus(folder: string): readonly Sample[] {
-  const tree = makeTree(folder);
+  const tree = makeFuzzTree(folder);
   return [...extSamples(folder, tree), ...fatSamples(folder, tree), ...imageSamples(folder), ...tableSamples(folder)];
 }
 

@@ -5,6 +5,7 @@ import { plugin as fsExt } from '@vmcraft/fs-ext/plugin';
 import { plugin as fsFat } from '@vmcraft/fs-fat/plugin';
 import { plugin as fsIso9660 } from '@vmcraft/fs-iso9660/plugin';
 import { plugin as fsNtfs } from '@vmcraft/fs-ntfs/plugin';
+import { plugin as fsSquashfs } from '@vmcraft/fs-squashfs/plugin';
 import { plugin as osLinux } from '@vmcraft/os-linux/plugin';
 import { plugin as osWindows } from '@vmcraft/os-windows/plugin';
 import { plugin as storageLuks } from '@vmcraft/storage-luks/plugin';
@@ -18,6 +19,7 @@ export const defaultPlugins: readonly VmcraftPlugin[] = [
   fsFat,
   fsIso9660,
   fsNtfs,
+  fsSquashfs,
   osLinux,
   osWindows,
   storageLuks,

@@ -1,0 +1,17 @@
+import { type BlockDevice, CapabilityError, type FsDriver } from '@vmcraft/core';
+import { isoDriver, readBootCatalog } from '@vmcraft/fs-iso9660';
+import { squashfsDriver } from '@vmcraft/fs-squashfs';
+import { exerciseFs } from './exercise-filesystem.js';
+import { mutateSample } from './mutation-loop.js';
+import { PatchedDevice } from './patched.js';
+
+const DRIVERS: Readonly<Record<string, FsDriver>> = { iso9660: isoDriver, squashfs: squashfsDriver };
+
+await mutateSample(async (kind, data) => {
+  const device: BlockDevice = new PatchedDevice(data);
+  const driver = DRIVERS[kind];
+  if (driver === undefined) throw new CapabilityError({ capability: 'read', subject: kind, reason: 'no such driver' });
+  data.sealed = true;
+  await exerciseFs(driver, device, false);
+  if (kind === 'iso9660') await readBootCatalog(device);
+});
