@@ -1,3 +1,4 @@
+import { allActions } from '@vmcraft/core/actions';
 import type { OperatingSystem, VmcraftPlugin } from '@vmcraft/core/contracts';
 import { UsageError } from '@vmcraft/core/errors';
 import {
@@ -5,7 +6,6 @@ import {
   type ActionTable,
   type AddDriveOptions,
   type AnyAction,
-  allActions,
   bindActions,
   callAction,
   camelCase,
@@ -19,6 +19,7 @@ import {
 } from '@vmcraft/core/guest';
 import { addPluginActions, type OpenedGuest, type OpenGuestOptions, openGuest } from '@vmcraft/core/runtime';
 import { walkTree } from '@vmcraft/core/vfs';
+import type { InjectionResult } from '@vmcraft/os-windows';
 import type { PluginMethods } from './plugin-methods.js';
 import { defaultPlugins } from './plugins.js';
 
@@ -67,6 +68,16 @@ export interface ModifiedFile {
 
 /** One disk or several, by path, URI or with options. */
 export type Drives = string | DriveInput | readonly (string | DriveInput)[];
+
+/** How `injectDriver` works. */
+export interface InjectDriverOptions {
+  /** Which INF of the folder. */
+  readonly inf?: string;
+  /** Take a package without catalog for a 64-bit Windows, which will not load it. */
+  readonly allowunsigned?: boolean;
+  /** Switch off the drivers of VMware, Xen, Parallels and VirtualBox. */
+  readonly disableformer?: boolean;
+}
 
 export interface GuestFS extends ActionMethods<typeof allActions>, PluginMethods {}
 
@@ -221,6 +232,21 @@ export class GuestFS implements AsyncDisposable {
       const isFile = type === 'r' || (mode & 0o170000) === 0o100000;
       if (isFile && milliseconds >= limit) yield { path: location.path, mtime: new Date(milliseconds), size };
     }
+  }
+
+  /**
+   * Put the driver packages of a folder of the host into the mounted Windows, so that it can boot from their devices. Everything is
+   * checked before anything is written.
+   * @param inf which of its INFs, all that suit unless given; or the options
+   * @throws UsageError when none is for this Windows, FsError ENOENT when files of a package are missing
+   */
+  async injectDriver(
+    directory: string,
+    inf?: string | InjectDriverOptions,
+    options: InjectDriverOptions = {},
+  ): Promise<InjectionResult> {
+    const given = typeof inf === 'string' ? { ...options, inf } : { ...options, ...inf };
+    return (await this.call('inject_driver', directory, given)) as InjectionResult;
   }
 
   /** Listen to warnings, progress, traces … @returns a function that stops it */

@@ -31,6 +31,7 @@ export {
   GuestFS,
   GuestFS as NativeGuestFS,
   type GuestFSOptions,
+  type InjectDriverOptions,
   type KeyInput,
   type ModifiedFile,
   type OpenOptions,

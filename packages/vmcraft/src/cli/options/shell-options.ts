@@ -64,6 +64,8 @@ interface PositionalState {
   blocksize?: number | undefined;
   writable?: boolean;
   help?: ShellRequest;
+  /** Index among the `--run` lines of the last `--inject-driver`, whose INF may follow. */
+  injection?: number;
 }
 
 const flag = (long: string | undefined, short: string | undefined, apply: ShellOption['apply']): ShellOption => ({
@@ -211,7 +213,16 @@ const OWN_OPTIONS: readonly ShellOption[] = [
   valued('root', undefined, (d, value) => {
     d.root = value;
   }),
+  valued('inject-driver', undefined, (d, value, s) => {
+    d.inspect = true;
+    s.injection = d.run.push(`inject-driver ${quoted(value)}`) - 1;
+  }),
 ];
+
+/** A word for a line of the shell. */
+function quoted(word: string): string {
+  return `"${word.replace(/[\\"]/g, '\\$&')}"`;
+}
 
 /**
  * Read the command line of the shell.
@@ -226,6 +237,9 @@ export function parseShellOptions(argv: readonly string[]): ShellRequest {
     if (state.help !== undefined) return withCommand(state.help, operands);
   }
   const words = [...operands];
+  if (state.injection !== undefined && /\.inf$/i.test(words[0] ?? '')) {
+    draft.run[state.injection] += ` inf:${quoted(words.shift()!)}`;
+  }
   if (draft.inspect && draft.drives.length === 0) {
     // The older syntax, `guestfish -i disk.img`: all words are disks.
     for (const text of words.splice(0)) draft.drives.push({ kind: 'add', text });

@@ -57,4 +57,18 @@ export const TASK_EXAMPLES: Readonly<Record<string, string>> = {
   plugins: `Examples:
   $ vmcraft plugins
   $ vmcraft plugins --explain qcow2`,
+  'inject-driver': `Examples:
+  $ vmcraft inject-driver disk.qcow2 ./viostor/w10/amd64
+  $ vmcraft inject-driver disk.qcow2 ./drivers netkvm.inf`,
+  'inject-virtio': `Examples:
+  $ vmcraft inject-virtio disk.qcow2 virtio-win.iso
+  $ vmcraft inject-virtio --driver viostor --driver netkvm disk.qcow2 ./virtio-win
+  $ vmcraft doctor --boot disk.qcow2                 then it boots from virtio`,
+  firstboot: `Examples:
+  $ vmcraft firstboot disk.qcow2 setup.ps1 cleanup.cmd`,
+  'reset-password': `Examples:
+  $ vmcraft reset-password disk.qcow2 Administrator
+  $ vmcraft reset-password --password-file secret.txt disk.qcow2 Administrator`,
+  'set-service': `Examples:
+  $ vmcraft set-service disk.qcow2 wuauserv disabled`,
 };

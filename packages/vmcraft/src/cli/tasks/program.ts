@@ -3,6 +3,7 @@ import { INSPECTION_FORMATS, type InspectionFormat } from '../../inspect/render.
 import { type KeySelector, parseKeySelector } from '../options/key-selector.js';
 import { ROOT_HELP, TASK_EXAMPLES } from './examples.js';
 import type { DiskOptions, GlobalOptions, TaskContext } from './task-context.js';
+import { windowsTasks } from './windows-tasks.js';
 
 /** Makes the context of a task from the options that all tasks take. */
 export type ContextMaker = (global: GlobalOptions) => TaskContext;
@@ -64,7 +65,7 @@ function contextFor(options: Record<string, unknown>, make: ContextMaker): TaskC
 }
 
 /** Declares one task. */
-class TaskBuilder {
+export class TaskBuilder {
   constructor(
     readonly program: Command,
     private readonly make: ContextMaker,
@@ -135,6 +136,7 @@ export function buildProgram(version: string, make: ContextMaker): Command {
   const tasks = new TaskBuilder(program, make);
   lookingTasks(tasks);
   copyingTasks(tasks);
+  windowsTasks(tasks);
   hostTasks(tasks);
   for (const command of program.commands) command.exitOverride();
   return program;
@@ -274,9 +276,19 @@ function copyingTasks(tasks: TaskBuilder): void {
 function hostTasks(tasks: TaskBuilder): void {
   tasks.plain(
     'doctor',
-    'say what this host can and cannot do, and why',
-    () => {},
-    async (context) => (await import('./doctor.js')).doctorTask(context),
+    'say what this host can and cannot do, and why; or from which buses a Windows guest boots',
+    (c) => {
+      c.option('--boot <disk>', 'prove offline from which buses the Windows on this disk boots', collect, []);
+      c.option('--image-format <format>', 'format of the disk (default: detect)');
+      c.option('--root <device>', 'which operating system, when there are several');
+      c.option('--key <selector>', 'key of an encrypted device: ID:key:KEY or ID:file:PATH', collectKey, []);
+    },
+    async (context, _, o) => {
+      const disks = o.boot as string[];
+      if (disks.length === 0) return (await import('./doctor.js')).doctorTask(context);
+      const { bootTask } = await import('./windows.js');
+      await bootTask(context, { ...o, add: disks, mount: [] } as unknown as DiskOptions);
+    },
   );
   tasks.plain(
     'plugins',
