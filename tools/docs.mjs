@@ -12,7 +12,7 @@ const check = process.argv.includes('--check');
 
 /** The parts of the sources that the pages are made from. */
 const ENTRY = `
-export { allActions } from '@vmcraft/core/guest';
+export { allActions } from '@vmcraft/core/actions';
 export { defaultPlugins } from 'vmcraft';
 export { inspectionSchema } from '${root}packages/vmcraft/src/inspect/report.ts';
 `;
@@ -27,8 +27,11 @@ async function loadSources() {
       bundle: true,
       platform: 'node',
       format: 'esm',
+      target: 'node20',
       conditions: ['@vmcraft/source'],
-      banner: { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" },
+      banner: {
+        js: "import { createRequire as requireFrom } from 'node:module'; const require = requireFrom(import.meta.url);",
+      },
       logLevel: 'error',
     });
     return await import(pathToFileURL(outfile).href);
@@ -111,8 +114,12 @@ function supportPage(plugins) {
 }
 
 const { allActions, defaultPlugins, inspectionSchema } = await loadSources();
+const pluginActions = [];
+for (const { providers } of defaultPlugins) {
+  for (const provider of providers) if (provider.kind === 'actions') pluginActions.push(...(await provider.load()));
+}
 const pages = {
-  'docs/reference/actions.md': actionsPage([...allActions]),
+  'docs/reference/actions.md': actionsPage([...allActions, ...pluginActions]),
   'docs/reference/support.md': supportPage(defaultPlugins),
   'docs/schemas/inspection.schema.json': `${JSON.stringify(inspectionSchema(), null, 2)}\n`,
 };

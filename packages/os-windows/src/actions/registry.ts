@@ -1,5 +1,16 @@
-import { type ArgKind, arg, defineAction, PlainString, plainValue, type Session } from '@vmcraft/core/guest';
-import type { RegistryData } from '@vmcraft/format-regf';
+import { UsageError } from '@vmcraft/core/errors';
+import {
+  type ArgKind,
+  arg,
+  defineAction,
+  FileIn,
+  FileOut,
+  Int,
+  PlainString,
+  plainValue,
+  type Session,
+} from '@vmcraft/core/guest';
+import type { ImportedReg, RegistryData } from '@vmcraft/format-regf';
 import type { GuestRegistry, ListedKey } from '../registry/guest-registry.js';
 
 const theme = 'registry';
@@ -73,5 +84,32 @@ export const registryActions = [
     doc: 'Delete a registry value by its `name`, or, without one, a key with all below it.',
     run: async (g, h, k, options) =>
       (await registry(g, 'registry_delete')).remove({ hive: h, key: k, user: options.user }, options.name),
+  }),
+  defineAction({
+    name: 'registry_export',
+    theme,
+    since,
+    args: [hive, key, arg('file', FileOut)],
+    options: { version: Int, user },
+    returns: 'void',
+    doc: 'Write a registry key and all below it to a .reg file on the host (`-`: standard output), as regedit does. `version` 4 writes the old `REGEDIT4`.',
+    run: async (g, h, k, file, options) => {
+      const version = options.version ?? 5;
+      if (version !== 4 && version !== 5) throw new UsageError('must be 4 or 5', { argument: 'version' });
+      return (await registry(g, 'registry_export')).export({ hive: h, key: k, user: options.user }, file, version);
+    },
+  }),
+  defineAction({
+    name: 'registry_import',
+    theme,
+    since,
+    args: [arg('file', FileIn)],
+    options: { hive: PlainString, prefix: PlainString, user },
+    returns: plainValue<ImportedReg>('what was changed'),
+    doc: 'Merge a .reg file of the host (`-`: standard input) into the registry, as regedit does: keys and values are added or replaced, those marked with `-` deleted. All of it happens, or nothing. `hive` names the one that all keys go to, and `prefix` what their paths begin with there.',
+    run: async (g, file, options) => {
+      const { importRegistry } = await import('../registry/registry-import.js');
+      return importRegistry(g, file, options, 'registry_import');
+    },
   }),
 ] as const;

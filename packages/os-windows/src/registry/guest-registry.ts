@@ -1,11 +1,20 @@
+import { encodeUtf16 } from '@vmcraft/core/binary';
 import { FsError } from '@vmcraft/core/errors';
-import type { Session } from '@vmcraft/core/guest';
+import { type FileTarget, pourInto, type Session } from '@vmcraft/core/guest';
 import { Vfs } from '@vmcraft/core/vfs';
-import type { Hive, HiveKey, RegistryData, RegistryTypeLike } from '@vmcraft/format-regf';
+import {
+  encodeRegFile,
+  exportReg,
+  type Hive,
+  type HiveKey,
+  type RegistryData,
+  type RegistryTypeLike,
+  type RegVersion,
+} from '@vmcraft/format-regf';
 import { numberOf } from '../inspect/hive-reader.js';
 import { openGuestHive } from './guest-hive.js';
 import { HiveLocator } from './hive-location.js';
-import { type HiveName, parseRegistryPath, type RegistryPath } from './registry-path.js';
+import { type HiveName, parseRegistryPath, type RegistryPath, registryPrefix } from './registry-path.js';
 import { dataFor, guessType, type ListedValue, listedValue, parseType } from './registry-value.js';
 
 /** What a key holds. */
@@ -94,6 +103,22 @@ export class GuestRegistry {
     });
   }
 
+  /**
+   * Write a key and all below it as a .reg file.
+   * @param version 5 (UTF-16) or 4 (`REGEDIT4`)
+   * @throws FsError ENOENT; UnsupportedFeatureError for what such a file cannot hold
+   */
+  export(place: RegistryPlace, target: FileTarget, version: RegVersion = 5): Promise<void> {
+    const { hive: name, key: path } = this.parse(place);
+    return this.withHive(name, false, async (hive) => {
+      const at = await resolveControlSet(hive, name, path);
+      const key = await hive.key(at);
+      if (key === undefined) throw this.#missing(place, 'there is no such key');
+      const prefix = [registryPrefix(name), at].filter((part) => part !== '').join('\\');
+      await pourInto(this.g, target, regBytes(key, prefix, version), this.operation);
+    });
+  }
+
   parse({ hive, key, user }: RegistryPlace): RegistryPath {
     return parseRegistryPath(hive, key, user);
   }
@@ -113,6 +138,14 @@ export class GuestRegistry {
 
   #missing({ hive, key }: RegistryPlace, reason: string): FsError {
     return new FsError('ENOENT', { operation: this.operation, path: key === '' ? hive : `${hive}\\${key}`, reason });
+  }
+}
+
+async function* regBytes(key: HiveKey, prefix: string, version: RegVersion): AsyncGenerator<Uint8Array> {
+  let isFirst = true;
+  for await (const text of exportReg(key, { version, prefix })) {
+    yield isFirst || version === 4 ? encodeRegFile(text, version) : encodeUtf16(text);
+    isFirst = false;
   }
 }
 

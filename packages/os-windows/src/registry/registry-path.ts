@@ -85,7 +85,11 @@ function userPath(names: readonly string[]): RegistryPath {
   const user = names[0]!;
   const hive: UserHive = CLASSES.test(user) ? 'UsrClass.dat' : 'NTUSER.DAT';
   const plain = user.replace(CLASSES, '');
-  return { hive: { kind: 'user', hive, user: plain === '' ? undefined : plain }, key: names.slice(1).join('\\') };
+  const owner = plain === '' ? undefined : plain;
+  if (hive === 'NTUSER.DAT' && /^software\\classes(\\|$)/i.test(names.slice(1).join('\\'))) {
+    return { hive: { kind: 'user', hive: 'UsrClass.dat', user: owner }, key: names.slice(3).join('\\') };
+  }
+  return { hive: { kind: 'user', hive, user: owner }, key: names.slice(1).join('\\') };
 }
 
 function bareHive(names: readonly string[], given: string, user: string | undefined): RegistryPath {
@@ -108,3 +112,15 @@ function unknown(name: string): UsageError {
 
 const splitKey = (path: string): string[] => path.split('\\').filter((name) => name !== '');
 const normalKey = (key: string): string => splitKey(key).join('\\');
+
+/** Where a hive is in the registry of a running system, for .reg files; empty for a file that is none of its hives. */
+export function registryPrefix(hive: HiveName): string {
+  if (hive.kind === 'file') return '';
+  if (hive.kind === 'machine') {
+    if (hive.hive === 'DEFAULT') return 'HKEY_USERS\\.DEFAULT';
+    return `HKEY_LOCAL_MACHINE\\${hive.hive === 'BCD' ? 'BCD00000000' : hive.hive}`;
+  }
+  const root = hive.user === undefined ? 'HKEY_CURRENT_USER' : `HKEY_USERS\\${hive.user}`;
+  if (hive.hive === 'NTUSER.DAT') return root;
+  return hive.user === undefined ? `${root}\\Software\\Classes` : `${root}_Classes`;
+}

@@ -1,10 +1,7 @@
 import type { Application, GuestFilesystem, OperatingSystem } from '@vmcraft/core';
 import { z } from 'zod';
-
-const factOf = <T extends z.ZodType>(value: T) =>
-  z.strictObject({ value, source: z.string().describe('Path in the guest, or device, that says so') });
-const text = factOf(z.string());
-const number = factOf(z.int());
+import { factOf, number, text } from './fact-schema.js';
+import { windowsFacts } from './windows-report.js';
 
 const application = z.strictObject({
   name: z.string(),
@@ -19,6 +16,7 @@ const application = z.strictObject({
   sourcePackage: z.string().optional(),
   summary: z.string().optional(),
   description: z.string().optional(),
+  kind: z.literal('appx').optional().describe('A package of the Store, which guestfs does not list'),
 });
 
 const filesystem = z.strictObject({
@@ -65,6 +63,10 @@ const operatingSystem = z.strictObject({
         home: z.string().optional(),
         shell: z.string().optional(),
         comment: z.string().optional(),
+        fullName: z.string().optional(),
+        disabled: z.boolean().optional(),
+        lastLogon: z.string().optional().describe('ISO 8601, UTC'),
+        sid: z.string().optional(),
       }),
     )
     .optional(),
@@ -73,6 +75,7 @@ const operatingSystem = z.strictObject({
   driveMappings: z.record(z.string(), z.string()).optional(),
   applications: z.array(application).optional(),
   warnings: z.array(z.string()).optional(),
+  windows: windowsFacts.optional(),
   extra: z.record(z.string(), factOf(z.union([z.string(), z.number(), z.boolean()]))).optional(),
 });
 

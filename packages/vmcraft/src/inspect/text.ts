@@ -1,4 +1,8 @@
 import type { InspectedSystem, InspectionReport } from './report.js';
+import { type Row, windowsLists, windowsRows } from './windows-text.js';
+
+/** Sources are lined up behind values of up to this many characters. */
+const WIDEST_VALUE = 40;
 
 /** Facts in the order in which people read them. */
 const ROWS: readonly (readonly [label: string, field: keyof InspectedSystem])[] = [
@@ -32,6 +36,7 @@ function system(os: InspectedSystem): string {
     ...facts(os),
     ...mounts(os),
     ...filesystems(os),
+    ...(os.windows === undefined ? [] : windowsLists(os.windows)),
     ...kernels(os),
     ...users(os),
   ];
@@ -41,12 +46,13 @@ function system(os: InspectedSystem): string {
 }
 
 function facts(os: InspectedSystem): string[] {
-  const rows: [string, string, string][] = [];
+  const rows: Row[] = [];
   for (const [label, field] of ROWS) {
     const fact = os[field] as { value: string | number; source: string } | undefined;
     if (fact !== undefined) rows.push([label, String(fact.value), fact.source]);
   }
-  const width = Math.max(...rows.map(([, value]) => value.length), 0);
+  if (os.windows !== undefined) rows.push(...windowsRows(os.windows));
+  const width = Math.min(Math.max(...rows.map(([, value]) => value.length), 0), WIDEST_VALUE);
   return rows.map(([label, value, source]) => `  ${label.padEnd(16)} ${value.padEnd(width)}  (${source})`);
 }
 
@@ -72,10 +78,18 @@ function kernels(os: InspectedSystem): string[] {
   ];
 }
 
-/** Accounts that people use: root and those from the first ordinary uid of login.defs(5) on. */
+/** Accounts that people use: on Linux root and those from the first ordinary uid of login.defs(5) on, on Windows all that are enabled. */
 function users(os: InspectedSystem): string[] {
+  if (os.windows !== undefined) return windowsUsers(os);
   const FIRST_ORDINARY_UID = 1000;
   const NOBODY = 65534;
   const people = (os.users ?? []).filter((u) => u.uid === 0 || (u.uid >= FIRST_ORDINARY_UID && u.uid !== NOBODY));
   return people.length === 0 ? [] : [`  Users            ${people.map((u) => u.name).join(', ')}  (/etc/passwd)`];
+}
+
+function windowsUsers(os: InspectedSystem): string[] {
+  const enabled = (os.users ?? []).filter((u) => u.disabled !== true).map((u) => u.name);
+  const disabled = (os.users ?? []).filter((u) => u.disabled === true).map((u) => `${u.name} (disabled)`);
+  const names = [...enabled, ...disabled];
+  return names.length === 0 ? [] : [`  Users            ${names.join(', ')}`];
 }

@@ -35,7 +35,7 @@ function system(os: InspectedSystem): object {
     mountpoints: { mountpoint: os.mountPoints.map((m) => ({ '@_dev': clean(m.device), '#text': clean(m.path) })) },
     filesystems: { filesystem: os.filesystems.map(filesystem) },
     drive_mappings: driveMappings(os),
-    applications: os.applications === undefined ? undefined : { application: os.applications.map(application) },
+    applications: applications(os),
   };
 }
 
@@ -48,6 +48,12 @@ function driveMappings(os: InspectedSystem): object | undefined {
   return entries.length === 0
     ? undefined
     : { drive_mapping: entries.map(([name, device]) => ({ '@_name': name, '#text': device })) };
+}
+
+/** Without what virt-inspector does not list. */
+function applications(os: InspectedSystem): object | undefined {
+  const listed = os.applications?.filter(({ kind }) => kind !== 'appx');
+  return listed === undefined ? undefined : { application: listed.map(application) };
 }
 
 function application(app: NonNullable<InspectedSystem['applications']>[number]): object {
