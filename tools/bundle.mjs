@@ -26,6 +26,19 @@ const lightDescriptors = {
   },
 };
 
+/** Commander loads `child_process` for commands that are programs of their own, which we have none of. */
+const lazyChildProcess = {
+  name: 'lazy-child-process',
+  setup({ onLoad, onResolve }) {
+    onResolve({ filter: /^node:child_process$/ }, ({ importer }) =>
+      importer.includes('/commander/') ? { path: 'child_process', namespace: 'lazy' } : undefined,
+    );
+    onLoad({ filter: /.*/, namespace: 'lazy' }, () => ({
+      contents: "module.exports = { get spawn() { return process.getBuiltinModule('node:child_process').spawn; } };",
+    }));
+  },
+};
+
 /** What both bundles have in common. */
 const options = {
   absWorkingDir: root,
@@ -42,7 +55,7 @@ const options = {
   define: { VMCRAFT_VERSION: JSON.stringify(version) },
   // It finds its WebAssembly next to itself.
   external: ['wasmagic'],
-  plugins: [lightDescriptors],
+  plugins: [lightDescriptors, lazyChildProcess],
   write: false,
   logLevel: 'warning',
 };

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { ActionTable, type AnyAction, type ArgKind, allActions, structs } from '@vmcraft/core/guest';
+import { allActions } from '@vmcraft/core/actions';
+import { ActionTable, type AnyAction, type ArgKind, structs } from '@vmcraft/core/guest';
 import { requireTools } from '@vmcraft/testkit';
 import { describe, expect, it } from 'vitest';
 

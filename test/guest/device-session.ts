@@ -1,6 +1,7 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { truncateSync, writeFileSync } from 'node:fs';
-import { ActionTable, allActions } from '@vmcraft/core/guest';
+import { allActions } from '@vmcraft/core/actions';
+import { ActionTable } from '@vmcraft/core/guest';
 import { afterAll, expect, it } from 'vitest';
 import { GuestFS, type OpenOptions } from 'vmcraft';
 import { Workspace } from './image.js';

@@ -16,7 +16,7 @@ async function probeExt(device: BlockDevice): Promise<FsSignature | undefined> {
 /** The driver for ext2, ext3 and ext4. */
 export function extDriver(): FsDriver {
   return {
-    name: 'ext',
+    name: 'fs-ext',
     probe: probeExt,
     open: openExt,
     format: async (device, type, options) => (await import('./format.js')).formatExt(device, type, options),

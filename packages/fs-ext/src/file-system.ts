@@ -75,7 +75,7 @@ export class ExtFileSystem
   }
 
   get identity(): FsIdentity {
-    return { driver: 'ext', ...this.#volume.superblock.signature() };
+    return { driver: 'fs-ext', ...this.#volume.superblock.signature() };
   }
 
   /** The parts below, for checking, tuning and resizing. */

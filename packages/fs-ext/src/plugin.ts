@@ -7,7 +7,7 @@ export const plugin = definePlugin({
   providers: [
     {
       kind: 'filesystem',
-      name: 'ext',
+      name: 'fs-ext',
       summary: 'ext2, ext3 and ext4, read, write, format, check, in-process',
       rank: 100,
       capabilities: {

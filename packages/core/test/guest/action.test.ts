@@ -1,11 +1,11 @@
 import { describe, expect, expectTypeOf, it } from 'vitest';
 import { z } from 'zod';
+import { allActions } from '../../src/guest/actions/index.js';
 import {
   type ActionMethods,
   ActionTable,
   type AnyAction,
   type ArgKind,
-  allActions,
   arg,
   Bool,
   BufferIn,

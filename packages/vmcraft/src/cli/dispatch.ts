@@ -33,7 +33,7 @@ export function taskArguments(argv: readonly string[]): readonly string[] | unde
 export async function main(
   argv: readonly string[],
   program: string | undefined,
-  factory: () => Promise<GuestFactory>,
+  factory: (use: 'task' | 'shell') => Promise<GuestFactory>,
 ): Promise<number> {
   const personality = personalityOf(program);
   if (argv.length === 1 && (argv[0] === '--version' || argv[0] === '-V')) {
@@ -42,9 +42,13 @@ export async function main(
   }
   if (!personality.guestfish) {
     const task = argv.length === 1 && argv[0] === '--help' ? argv : taskArguments(argv);
-    if (task !== undefined) return (await import('./task-main.js')).taskMain(task, await factory());
+    if (task !== undefined) {
+      // Help knows every action.
+      const opener = await factory(task[0] === 'help' ? 'shell' : 'task');
+      return (await import('./task-main.js')).taskMain(task, opener);
+    }
   }
-  return (await import('./shell-main.js')).shellMain(shellArguments(argv), personality, await factory());
+  return (await import('./shell-main.js')).shellMain(shellArguments(argv), personality, await factory('shell'));
 }
 
 /** `--shell-help` shows the help that `--help` shows under the name guestfish. */

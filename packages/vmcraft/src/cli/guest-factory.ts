@@ -1,6 +1,6 @@
 import type { VmcraftPlugin, Warning } from '@vmcraft/core/contracts';
-import { type AnyAction, allActions, callAction, type SessionEvent, type SessionEvents } from '@vmcraft/core/guest';
-import { addPluginActions, type OpenedGuest as ComposedGuest, discoverPlugins, openGuest } from '@vmcraft/core/runtime';
+import { type AnyAction, callAction, type SessionEvent, type SessionEvents } from '@vmcraft/core/guest';
+import { type OpenedGuest as ComposedGuest, discoverPlugins, openGuest } from '@vmcraft/core/runtime';
 import { defaultPlugins } from '../plugins.js';
 import type { GuestSettings, OpenedGuest } from './shell/guest.js';
 
@@ -66,17 +66,24 @@ async function discover(): Promise<{ plugins: readonly VmcraftPlugin[]; warnings
   return { plugins, warnings };
 }
 
+/** What the CLI works with beside the settings. */
+export interface CliGuestParts {
+  readonly actions: readonly AnyAction[];
+  /** Called when the session is composed, before it is used. */
+  prepare?(guest: ComposedGuest): Promise<void>;
+}
+
 /** Open a session with the default plugins and those installed beside. */
-export async function openCliGuest({ backend, dryRun }: GuestSettings): Promise<OpenedGuest> {
+export async function openCliGuest({ backend, dryRun }: GuestSettings, parts: CliGuestParts): Promise<OpenedGuest> {
   discovered ??= discover();
   const { plugins, warnings } = await discovered;
   const guest = openGuest({
     plugins: [...defaultPlugins, ...plugins],
-    actions: allActions,
+    actions: parts.actions,
     dryRun,
     ...(backend === undefined ? {} : { backend }),
   });
-  await addPluginActions(guest);
+  await parts.prepare?.(guest);
   for (const warning of warnings) guest.session.warn(warning);
   return new SessionGuest(guest);
 }

@@ -1,0 +1,8 @@
+import { allActions } from '@vmcraft/core/actions';
+import { addPluginActions } from '@vmcraft/core/runtime';
+import { openCliGuest } from './guest-factory.js';
+import type { GuestFactory } from './shell/guest.js';
+
+/** Sessions for the shell: with every action there is. */
+export const openShellGuest: GuestFactory = (settings) =>
+  openCliGuest(settings, { actions: allActions, prepare: addPluginActions });
