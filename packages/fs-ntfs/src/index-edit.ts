@@ -22,6 +22,8 @@ export class IndexEditor {
   #mapDirty = false;
   /** No block below is free. */
   #firstFree = 0;
+  /** The place that was found by the last `reserve`. */
+  #reserved: { readonly raw: Uint8Array; readonly path: Step[]; readonly generation: number } | undefined;
 
   constructor(
     private readonly writer: Writer,
@@ -65,7 +67,8 @@ export class IndexEditor {
    * @throws FsError ENOSPC
    */
   async reserve(raw: Uint8Array): Promise<void> {
-    const { path } = await this.tree.descend(new IndexEntry(raw).key);
+    const { path, found } = await this.tree.descend(new IndexEntry(raw).key);
+    this.#reserved = found ? undefined : { raw, path, generation: this.tree.generation };
     let needed = 0;
     // What may come up into a node: the entry itself, or one that parts the halves of the node below.
     let largest = raw.length;
@@ -88,14 +91,23 @@ export class IndexEditor {
    */
   async insert(raw: Uint8Array): Promise<void> {
     const entry = new IndexEntry(raw);
-    const { path, found } = await this.tree.descend(entry.key);
-    if (found) throw new FsError('EEXIST', { operation: 'create' });
+    const path = await this.#placeOf(entry);
     this.tree.generation++;
     const { node, position } = path.at(-1)!;
     node.entries.splice(position, 0, entry);
     this.changed(node);
     await this.#balance(path);
     await this.writer.commit(this.tree.inode);
+  }
+
+  /** The way to where a new entry goes; it has often been found just before. */
+  async #placeOf(entry: IndexEntry): Promise<readonly Step[]> {
+    const known = this.#reserved;
+    this.#reserved = undefined;
+    if (known?.raw === entry.raw && known.generation === this.tree.generation) return known.path;
+    const { path, found } = await this.tree.descend(entry.key);
+    if (found) throw new FsError('EEXIST', { operation: 'create' });
+    return path;
   }
 
   /** Split nodes that are too large, from the end of a path up. */

@@ -188,12 +188,29 @@ export class NtfsWritableFileSystem extends NtfsFileSystem implements WritableFs
       const parsed = parseXattrName(name);
       if (parsed === undefined || parsed.kind !== 'stream') throw new FsError('ENOTSUP', details);
       if (parsed.stream.length > MAX_NAME_LENGTH) throw new FsError('ENAMETOOLONG', details);
-      const attribute = await this.#plain.open(inode, parsed.stream, 0);
-      await this.#writer.attributes.resize(inode, attribute, 0, 'setxattr');
-      await this.#writer.attributes.write(inode, attribute, 0, value);
+      await this.#replaceStream(inode, parsed.stream, value);
       this.#names.stampChange(inode);
-      await this.#writer.commit(inode);
     });
+  }
+
+  /** Give a stream other contents, or leave it as it was. @throws FsError ENOSPC */
+  async #replaceStream(inode: Inode, name: string, value: Uint8Array): Promise<void> {
+    const { attributes } = this.#writer;
+    const old = inode.find(AttributeType.data, name);
+    if (old !== undefined) inode.remove(old);
+    const stream = inode.add({ type: AttributeType.data, name, value: new Uint8Array(0) });
+    try {
+      await attributes.write(inode, stream, 0, value);
+      await this.#writer.commit(inode);
+    } catch (error) {
+      await attributes.freeValue(stream);
+      inode.remove(stream);
+      if (old !== undefined) inode.attributes.push(old);
+      inode.attributes.sort((a, b) => a.type - b.type);
+      await this.#writer.commit(inode);
+      throw error;
+    }
+    if (old !== undefined) await attributes.freeValue(old);
   }
 
   override removeXattr(fsNode: FsNode, name: string): Promise<void> {
