@@ -108,7 +108,7 @@ function defineTests(group: FuzzGroup): void {
       platform: 'node',
       format: 'esm',
       conditions: ['@vmcraft/source'],
-      banner: { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" },
+      banner: { js: "import { createRequire as requireFrom } from 'node:module'; const require = requireFrom(import.meta.url);" },
       logLevel: 'error',
     });
   }, 5 * MINUTE);

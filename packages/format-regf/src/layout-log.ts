@@ -29,5 +29,5 @@ export const PageReference = struct('regf.DirtyPageReference', 8, {
   size: [4, u32le],
 });
 
-/** Seed of both hashes. Section "New format", note 3. */
-export const HASH_SEED = { low: 0x884def82, high: 0xc5554e7a } as const;
+/** Seed of both hashes, 82 EF 4D 88 7A 4E 55 C5 as one number. Section "New format", note 3. */
+export const HASH_SEED = { low: 0x7a4e55c5, high: 0x82ef4d88 } as const;

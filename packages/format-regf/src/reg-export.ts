@@ -1,4 +1,4 @@
-import { equalBytes, toHex } from '@vmcraft/core/binary';
+import { equalBytes } from '@vmcraft/core/binary';
 import { UnsupportedFeatureError } from '@vmcraft/core/errors';
 import type { HiveKey } from './hive-key.js';
 import type { HiveValue } from './hive-value.js';
@@ -37,17 +37,21 @@ function checkName(name: string, pattern: RegExp, kind: string): void {
   });
 }
 
+/** Each byte as two digits and a comma. */
+const DIGITS = Array.from({ length: 256 }, (_, byte) => `${byte.toString(16).padStart(2, '0')},`);
+
 function hexLines(head: string, data: Uint8Array): string {
-  let [text, line] = ['', head];
-  for (const [i, byte] of data.entries()) {
-    const item = toHex(Uint8Array.of(byte)) + (i + 1 < data.length ? ',' : '');
-    if (line.length + item.length > LINE) {
-      text += `${line}\\${END}`;
+  const lines: string[] = [];
+  let line = head;
+  for (const byte of data) {
+    if (line.length + 3 > LINE) {
+      lines.push(line);
       line = '  ';
     }
-    line += item;
+    line += DIGITS[byte];
   }
-  return text + line;
+  lines.push(data.length === 0 ? line : line.slice(0, -1));
+  return lines.join(`\\${END}`);
 }
 
 /** A string that quotes can hold and that gives the same bytes when read again. */
