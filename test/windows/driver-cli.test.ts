@@ -42,7 +42,9 @@ describe.runIf(requireTools(...LOOK_ALIKE_NEEDS, 'hivexget', 'ntfsfix'))('Window
       format: 'esm',
       target: 'node20',
       conditions: ['@vmcraft/source'],
-      banner: { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" },
+      banner: {
+        js: "import { createRequire as requireOf } from 'node:module'; const require = requireOf(import.meta.url);",
+      },
       logLevel: 'error',
     });
     const output = execFileSync(process.execPath, [outfile, disk.image, join(folder, 'drivers')], { encoding: 'utf8' });

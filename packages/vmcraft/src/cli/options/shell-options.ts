@@ -238,7 +238,7 @@ export function parseShellOptions(argv: readonly string[]): ShellRequest {
   }
   const words = [...operands];
   if (state.injection !== undefined && /\.inf$/i.test(words[0] ?? '')) {
-    draft.run[state.injection] += ` inf:${quoted(words.shift()!)}`;
+    draft.run[state.injection] += ` ${quoted(`inf:${words.shift()!}`)}`;
   }
   if (draft.inspect && draft.drives.length === 0) {
     // The older syntax, `guestfish -i disk.img`: all words are disks.

@@ -1,12 +1,21 @@
 import { readFile } from 'node:fs/promises';
-import { HostError, messageOf } from '@vmcraft/core/errors';
+import { HostError, InternalError, messageOf } from '@vmcraft/core/errors';
+import type { AnyAction } from '@vmcraft/core/guest';
 import type { BootReport, InjectionResult } from '@vmcraft/os-windows';
 import { formatTable } from '../output/table.js';
-import { call, callWith } from '../shell/guest.js';
+import type { OpenedGuest } from '../shell/guest.js';
 import { type DiskOptions, note, printJson, type TaskContext } from './task-context.js';
 import { mountGuest, withGuest } from './with-guest.js';
 
 type Values = Readonly<Record<string, unknown>>;
+
+/** Call an action of the Windows plugin: sessions of tasks have those of the core only. */
+async function perform<T>(guest: OpenedGuest, name: string, args: readonly unknown[], options: Values): Promise<T> {
+  const { windowsActions } = await import('@vmcraft/os-windows');
+  const action = (windowsActions as readonly AnyAction[]).find((a) => a.name === name);
+  if (action === undefined) throw new InternalError(`there is no action ${name}`);
+  return (await guest.invoke(action, args, options)) as T;
+}
 
 /** Call one action on the mounted guest and commit. */
 async function change<T>(
@@ -20,7 +29,7 @@ async function change<T>(
     writes: true,
     async run(guest) {
       await mountGuest(context, guest, disks, false);
-      return callWith<T>(guest, action, args, options);
+      return perform<T>(guest, action, args, options);
     },
   });
 }
@@ -76,7 +85,7 @@ export async function firstBootTask(
     async run(guest) {
       await mountGuest(context, guest, disks, false);
       const results: { script: string; log: string }[] = [];
-      for (const script of scripts) results.push(await call(guest, 'firstboot', script));
+      for (const script of scripts) results.push(await perform(guest, 'firstboot', [script], {}));
       return results;
     },
   });
@@ -125,7 +134,7 @@ export async function bootTask(context: TaskContext, disks: DiskOptions): Promis
   const found = await withGuest(context, disks, {
     async run(guest) {
       await mountGuest(context, guest, disks, true);
-      return call<BootReport>(guest, 'verify_drivers');
+      return perform<BootReport>(guest, 'verify_drivers', [], {});
     },
   });
   if (context.global.json) return printJson(context, found);
