@@ -1,6 +1,6 @@
 import { concatBytes, encodeUtf16 } from '@vmcraft/core/binary';
 import { UnsupportedFeatureError } from '@vmcraft/core/errors';
-import { decodeUnits } from './names.js';
+import { decodeLatin1, decodeUnits } from './names.js';
 
 /** Version of a .reg file: 4 is `REGEDIT4` in the ANSI code page, 5 is UTF-16. */
 export type RegVersion = 4 | 5;
@@ -11,12 +11,15 @@ export const REG_HEADER: Readonly<Record<RegVersion, string>> = {
   5: 'Windows Registry Editor Version 5.00',
 };
 
-const ansi = new TextDecoder('windows-1252');
+/** Characters 0x80 to 0x9f of code page 1252; the others are those of ISO 8859-1. Some versions of Node decode it without them. */
+const HIGH =
+  '\u20ac\u0081\u201a\u0192\u201e\u2026\u2020\u2021\u02c6\u2030\u0160\u2039\u0152\u008d\u017d\u008f' +
+  '\u0090\u2018\u2019\u201c\u201d\u2022\u2013\u2014\u02dc\u2122\u0161\u203a\u0153\u009d\u017e\u0178';
 let toAnsi: Map<string, number> | undefined;
 
 /** Text of bytes in code page 1252. */
 export function decodeAnsi(data: Uint8Array): string {
-  return ansi.decode(data);
+  return decodeLatin1(data).replace(/[\x80-\x9f]/g, (char) => HIGH[char.charCodeAt(0) - 0x80]!);
 }
 
 /**

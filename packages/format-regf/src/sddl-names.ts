@@ -68,6 +68,7 @@ export const ACE_TYPES: ReadonlyMap<string, number> = new Map([
   ['OL', 0x08],
   ['ML', 0x11],
   ['SP', 0x13],
+  ['TL', 0x14],
 ]);
 
 /** ACE flags, in the order they are written. */

@@ -45,7 +45,7 @@ export const Control = {
 /** Types of entries with object types. [MS-DTYP] section 2.4.4.1. */
 export const OBJECT_TYPES: ReadonlySet<number> = new Set([5, 6, 7, 8]);
 /** Types without object types whose contents are a mask and an identifier, nothing more. */
-export const PLAIN_TYPES: ReadonlySet<number> = new Set([0, 1, 2, 3, 0x11, 0x13]);
+export const PLAIN_TYPES: ReadonlySet<number> = new Set([0, 1, 2, 3, 0x11, 0x13, 0x14]);
 const HAS_OBJECT = 1;
 const HAS_INHERITED_OBJECT = 2;
 
