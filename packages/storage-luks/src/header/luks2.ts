@@ -1,5 +1,6 @@
 import type { BlockDevice, WarningSink } from '@vmcraft/core/contracts';
 import { UnsupportedFeatureError } from '@vmcraft/core/errors';
+import { checkKeyLength } from '../cipher/sector-cipher.js';
 import type { AntiForensic } from '../key/anti-forensic.js';
 import type { Kdf } from '../key/kdf.js';
 import * as L from '../layout.js';
@@ -174,7 +175,9 @@ function readArea(area: Fields, slotArea: { start: number; end: number }): KeySl
   if (offset < slotArea.start || offset + size > slotArea.end)
     throw badJson(area.path, 'lies outside the key slots area');
   const keyBytes = area.integer('key_size', 1, L.MAX_KEY_BYTES);
-  return { offset, size, cipher: area.string('encryption'), keyBytes };
+  const cipher = area.string('encryption');
+  checkKeyLength(cipher, keyBytes);
+  return { offset, size, cipher, keyBytes };
 }
 
 function readKdf(kdf: Fields): Kdf {

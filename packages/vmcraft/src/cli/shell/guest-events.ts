@@ -1,4 +1,5 @@
 import type { Progress, Warning } from '@vmcraft/core/contracts';
+import { isVmcraftError } from '@vmcraft/core/errors';
 import type { EventName } from './events.js';
 import type { Shell } from './shell.js';
 
@@ -30,7 +31,10 @@ function trace(shell: Shell, line: string): void {
   else print(shell, `trace: ${line}`);
 }
 
-function warn(shell: Shell, { source, message }: Warning): void {
+function warn(shell: Shell, { source, message, cause }: Warning): void {
+  // guestfish says nothing of containers that nobody has opened yet.
+  const isLocked = isVmcraftError(cause) && cause.code === 'VMC_KEY_REQUIRED';
+  if (isLocked && shell.settings.personality.guestfish) return;
   const event: EventName = 'warning';
   if (shell.events.listensTo(event)) shell.events.raise(event, [`${source}: ${message}`]);
   else if (!shell.settings.json) print(shell, `warning: ${source}: ${message}`);
