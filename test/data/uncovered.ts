@@ -24,7 +24,7 @@ export const UNCOVERED: readonly { readonly reason: string; readonly names: read
     names: ['os/rpmdb/libuuid/Packages', 'os/rpmdb/amazonlinux2023-plain/rpmdb.sqlite'],
   },
   {
-    reason: 'Windows registry hives are not read yet',
+    reason: 'registry hives without a disk: packages/format-regf/test/real-data.test.ts and recovery.test.ts read them',
     names: [
       'hive/dissect-SYSTEM',
       'hive/libguestfs-windows-software',
