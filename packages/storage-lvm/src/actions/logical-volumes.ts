@@ -12,7 +12,7 @@ import {
 } from '@vmcraft/core/guest';
 import { wipeSignatures } from '@vmcraft/core/storage';
 import { LVM_ACTIVATOR } from '../activator.js';
-import { addLinearVolume, removeVolume, renameVolume, resizeVolume } from '../edit/edit-volumes.js';
+import { addLinearVolume, copyOf, removeVolume, renameVolume, resizeVolume } from '../edit/edit-volumes.js';
 import { countFree } from '../edit/free-extents.js';
 import type { VolumeGroup } from '../volume-group.js';
 import { change, findGroup, findVolume, vacate } from './shared.js';
@@ -89,7 +89,7 @@ async function remove(g: Session, device: string): Promise<void> {
 async function removeOne(g: Session, device: string): Promise<void> {
   const { found, lv, name } = await findVolume(g, device, 'lvremove');
   await vacate(g, name, 'lvremove');
-  const gone = removeVolume(found.group, new Map(found.group.section), lv.name);
+  const gone = removeVolume(found.group, copyOf(found.group.section), lv.name);
   for (const other of gone) await vacate(g, `/dev/${found.group.name}/${other}`, 'lvremove');
   const names = gone.map((volume) => `/dev/${found.group.name}/${volume}`);
   await change(g, found, 'lvremove', [name, ...names], (section, vg) => removeVolume(vg, section, lv.name));

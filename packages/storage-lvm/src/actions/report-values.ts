@@ -7,10 +7,10 @@ import { type SnapshotRelations, snapshotsOf } from '../snapshot-relations.js';
 import { plainUuid } from '../uuid.js';
 import type { LogicalVolume, VolumeGroup } from '../volume-group.js';
 
-/** Bytes that the metadata of a group may still grow in an area: the old and the new text must both fit. */
+/** Bytes that the metadata of a group may still grow in an area, as pvs(8) counts them: the old and the new text must both fit. */
 function freeIn(area: MetadataArea): number {
   const ring = area.size - MDA_HEADER_SIZE;
-  const used = Math.ceil((area.committed?.size ?? 0) / SECTOR) * SECTOR;
+  const used = area.committed === undefined ? 0 : area.committed.size + SECTOR - 1;
   return used * 2 >= ring ? 0 : Math.floor((ring - 2 * used) / 2 / SECTOR) * SECTOR;
 }
 
