@@ -13,6 +13,9 @@ const SYSTEM_ROOTS = ['Windows', 'WINNT'];
 
 /** The mounted system volume of a Windows guest. Paths have forward slashes, begin at its root, and any case. */
 export class WindowsVolume {
+  /** Names as folders list them, by the path that asked. Nothing is renamed while a volume is worked on. */
+  readonly #trueNames = new Map<string, string>();
+
   private constructor(
     readonly g: Session,
     /** The system folder as the guest writes it: `/Windows`. */
@@ -28,8 +31,7 @@ export class WindowsVolume {
     for (const name of SYSTEM_ROOTS) {
       const volume = new WindowsVolume(g, `/${name}`, action);
       const hive = await volume.find(`/${name}/System32/config/SYSTEM`);
-      const root = await volume.find(`/${name}`);
-      if (hive !== undefined && root !== undefined) return new WindowsVolume(g, root.path, action);
+      if (hive !== undefined) return new WindowsVolume(g, await volume.truePath(`/${name}`), action);
     }
     const hint = 'mount the system volume of the guest at / first: mountRoot(), or -i in the shell';
     throw new UsageError('no Windows is mounted at /', { action, hint });
@@ -51,10 +53,25 @@ export class WindowsVolume {
     let at: Location | undefined = this.g.vfs.root;
     let result = '';
     for (const name of namesOf(path)) {
-      at = at === undefined ? undefined : await this.#child(at, name);
-      result += `/${at?.name ?? name}`;
+      const dir: Location | undefined = at;
+      at = dir === undefined ? undefined : await this.#child(dir, name);
+      result += `/${at === undefined || dir === undefined ? name : await this.#trueName(dir, at, `${result}/${name}`)}`;
     }
     return result === '' ? '/' : result;
+  }
+
+  /** As the folder lists it: a file system that ignores case finds it by any. */
+  async #trueName(dir: Location, found: Location, path: string): Promise<string> {
+    if (!dir.mount.fs.caseInsensitive) return found.name;
+    const known = this.#trueNames.get(path);
+    if (known !== undefined) return known;
+    const folded = fold(found.name);
+    for await (const entry of dir.mount.fs.readdir(dir.node)) {
+      if (fold(entry.name) !== folded) continue;
+      this.#trueNames.set(path, entry.name);
+      return entry.name;
+    }
+    return found.name;
   }
 
   async #child(dir: Location, name: string): Promise<Location | undefined> {
