@@ -21,6 +21,7 @@ const THEMES = [
   'checksum',
   'xattr',
   'acl-caps',
+  'luks',
 ];
 
 interface ApiFunction {
