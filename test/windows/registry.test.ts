@@ -163,7 +163,7 @@ describe.runIf(requireTools(...LOOK_ALIKE_NEEDS, 'mke2fs', 'hivexregedit'))('the
       return text;
     };
     expect(await message((g) => g.registryRead('SOFTWARE', CURRENT, 'Nothing'))).toContain(
-      "there is no value 'Nothing'",
+      "there is no value 'Nothing' in the key: SOFTWARE",
     );
     expect(await message((g) => g.registryRead('SOFTWARE', 'No\\Such', 'x'))).toContain('there is no such key');
     expect(await message((g) => g.registryRead('NOWHERE', 'x', 'x'))).toContain("'NOWHERE' is no hive");

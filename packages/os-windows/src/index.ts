@@ -18,6 +18,7 @@ export type { InjectedPackage, InjectionResult, InjectOptions } from './drivers/
 export { injectDriver } from './drivers/inject-folder.js';
 export { type InjectVirtioOptions, injectVirtio } from './drivers/inject-virtio.js';
 export { type FirstBootOptions, type FirstBootScript, firstBoot } from './firstboot/firstboot.js';
+export { HIVE_SHELL_HELP, HiveShell, type HiveShellResult, type HiveShellStep } from './hive-shell/hive-shell.js';
 export * from './inf/index.js';
 export { peArchitecture } from './inspect/architecture.js';
 export { WindowsInspector } from './inspect/inspector.js';

@@ -45,7 +45,7 @@ export class GuestRegistry {
   read(place: RegistryPlace, name: string): Promise<RegistryData> {
     return this.withKey(place, async (key) => {
       const value = await key.value(name);
-      if (value === undefined) throw this.#missing(place, `there is no value '${name}'`);
+      if (value === undefined) throw this.#missing(place, `there is no value '${name}' in the key`);
       return value.data;
     });
   }
@@ -79,7 +79,7 @@ export class GuestRegistry {
       const key = await hive.key(path);
       if (key === undefined) throw this.#missing(place, 'there is no such key');
       if (name === undefined) await key.delete();
-      else if (!(await key.deleteValue(name))) throw this.#missing(place, `there is no value '${name}'`);
+      else if (!(await key.deleteValue(name))) throw this.#missing(place, `there is no value '${name}' in the key`);
     });
   }
 
@@ -137,7 +137,8 @@ export class GuestRegistry {
   }
 
   #missing({ hive, key }: RegistryPlace, reason: string): FsError {
-    return new FsError('ENOENT', { operation: this.operation, path: key === '' ? hive : `${hive}\\${key}`, reason });
+    const place = key === '' ? hive : `${hive}\\${key}`;
+    return new FsError('ENOENT', { operation: this.operation, path: place, reason: `${reason}: ${place}` });
   }
 }
 
@@ -159,7 +160,12 @@ export async function resolveControlSet(hive: Hive, name: HiveName, path: string
   )
     return path;
   const current = numberOf(await (await hive.key('Select'))?.value('Current'));
-  return current === undefined
-    ? path
-    : path.replace(/^CurrentControlSet/i, `ControlSet${String(current).padStart(3, '0')}`);
+  if (current === undefined) {
+    throw new FsError('ENOENT', {
+      operation: 'registry',
+      path,
+      reason: 'SYSTEM\\Select does not say which control set is current',
+    });
+  }
+  return path.replace(/^CurrentControlSet/i, `ControlSet${String(current).padStart(3, '0')}`);
 }

@@ -9,6 +9,7 @@ export const TASKS: ReadonlySet<string> = new Set([
   'copy-out',
   'tar-in',
   'tar-out',
+  'registry',
   'inject-driver',
   'inject-virtio',
   'firstboot',

@@ -4,6 +4,7 @@ import { type DriveOption, parseDriveOption } from './drive-option.js';
 import { type FoundOption, getopt, type OptionSpec } from './getopt.js';
 import { type KeySelector, parseKeySelector } from './key-selector.js';
 import { type MountOption, parseMountOption } from './mount-option.js';
+import { expandRegistryOptions } from './registry-options.js';
 
 /** Something to add before the launch, in the order of the command line. */
 export type DriveRequest =
@@ -229,7 +230,7 @@ function quoted(word: string): string {
  * @throws UsageError or ShellError for a mistake in it
  */
 export function parseShellOptions(argv: readonly string[]): ShellRequest {
-  const { options, operands } = getopt(argv, [...GUESTFISH_OPTIONS, ...OWN_OPTIONS]);
+  const { options, operands } = getopt(expandRegistryOptions(argv), [...GUESTFISH_OPTIONS, ...OWN_OPTIONS]);
   const draft = emptyDraft();
   const state: PositionalState = {};
   for (const { spec, value } of options as readonly FoundOption<ShellOption>[]) {

@@ -5,6 +5,7 @@ import { humanSize } from '../output/human-size.js';
 import type { Output } from '../output/output.js';
 import { formatCsv } from '../output/table.js';
 import { call, type OpenedGuest } from '../shell/guest.js';
+import { guestPath } from './guest-path.js';
 import type { DiskOptions, TaskContext } from './task-context.js';
 import { mountGuest, withGuest } from './with-guest.js';
 
@@ -95,7 +96,7 @@ class Lister {
   /** List a directory, or one other object. */
   async list(path: string): Promise<void> {
     const { vfs } = this.guest.session;
-    const start = await vfs.resolve(path, 'ls');
+    const start = await vfs.resolve(await guestPath(this.guest.session, path), 'ls');
     if (!(await start.isDirectory())) return this.#entry(start, path);
     if (this.#isPlainLong()) {
       await this.#flush();

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import type { TaskBuilder } from './program.js';
+import { registryOptions } from './registry-operations.js';
 
 const collect = (value: string, all: string[]): string[] => [...all, value];
 
@@ -11,6 +12,13 @@ function injectionOptions(c: Command): void {
 
 /** Tasks for Windows guests. */
 export function windowsTasks(tasks: TaskBuilder): void {
+  tasks.disks(
+    'registry DISK [HIVE]',
+    'read and change the registry of a Windows guest, or run a shell on a hive',
+    0,
+    registryOptions,
+    async (context, words, o) => (await import('./registry.js')).registryTask(context, o, words[0]),
+  );
   tasks.disks(
     'inject-driver DISK FOLDER [INF]',
     'put driver packages of a folder into a Windows guest, so that it boots from their devices',
