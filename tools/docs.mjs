@@ -14,7 +14,7 @@ const check = process.argv.includes('--check');
 const ENTRY = `
 export { allActions } from '@vmcraft/core/actions';
 export { defaultPlugins } from 'vmcraft';
-export { inspectionSchema } from '${root}packages/vmcraft/src/inspect/report.ts';
+export { inspectionSchema } from '${root}packages/vmcraft/src/inspect/report-schema.ts';
 `;
 
 async function loadSources() {

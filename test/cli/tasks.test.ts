@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { requireTools } from '@vmcraft/testkit';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { inspectionReport } from '../../packages/vmcraft/src/inspect/report-schema.js';
 import { cli, ext4Disk, scratchFolder } from './run-cli.js';
 
 const SAMPLE = fileURLToPath(new URL('../../examples/sample-guest/debian.qcow2', import.meta.url));
@@ -26,6 +27,7 @@ describe('task commands', () => {
       schemaVersion: 1,
       operatingSystems: [{ hostname: { value: 'sample', source: '/etc/hostname' } }],
     });
+    expect(inspectionReport.parse(report)).toEqual(report);
     expect((await cli(['inspect', '--xml', '-a', SAMPLE])).stdout).toContain('<distro>debian</distro>');
     expect((await cli(['inspect', '--yaml', SAMPLE])).stdout).toContain('schemaVersion: 1');
   });
@@ -131,6 +133,17 @@ describe('task commands', () => {
       error: { code: expect.stringMatching(/^VMC_/) },
     });
     expect((await cli(['--verbose', 'inspect', broken])).stderr).toMatch(/error: \w+ \[VMC_/);
+  });
+
+  it('inspect of a disk without a system says so once', async () => {
+    const disk = join(folder, 'no-system.img');
+    ext4Disk(disk);
+    const people = await cli(['inspect', disk]);
+    expect(people).toMatchObject({ stdout: '', stderr: expect.stringMatching(/^vmcraft: no operating system/) });
+    const programs = await cli(['inspect', '--json', disk]);
+    expect(json(programs.stdout)).toEqual({ schemaVersion: 1, operatingSystems: [] });
+    expect(programs.status).toBe(people.status);
+    expect(people.status).not.toBe(0);
   });
 
   it('has help that teaches', async () => {

@@ -1,5 +1,4 @@
 import type { Application, FileTree } from '@vmcraft/core';
-import { readLines } from './stanzas.js';
 
 const LOCAL = '/var/lib/pacman/local';
 /** A desc file is a few KiB. */
@@ -11,20 +10,17 @@ export async function readPacman(tree: FileTree): Promise<readonly Application[]
   for (const folder of await tree.list(LOCAL)) {
     const desc = await tree.read(`${LOCAL}/${folder}/desc`, DESC_LIMIT);
     if (desc === undefined) continue;
-    const fields = await readBlocks(desc);
+    const fields = readBlocks(desc);
     const name = fields.get('NAME');
     if (name !== undefined) found.push(application(name, fields));
   }
   return found;
 }
 
-async function readBlocks(desc: Uint8Array): Promise<ReadonlyMap<string, string>> {
+function readBlocks(desc: Uint8Array): ReadonlyMap<string, string> {
   const fields = new Map<string, string>();
   let key: string | undefined;
-  const once = (async function* () {
-    yield desc;
-  })();
-  for await (const line of readLines(once)) {
+  for (const line of new TextDecoder().decode(desc).split('\n')) {
     const header = /^%([A-Z0-9]+)%$/.exec(line);
     if (header !== null) key = header[1];
     else if (line !== '' && key !== undefined && !fields.has(key)) fields.set(key, line);

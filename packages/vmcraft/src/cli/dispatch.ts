@@ -3,6 +3,19 @@ import type { GuestFactory } from './shell/guest.js';
 import { TASKS } from './task-names.js';
 import { version } from './version.js';
 
+/** Tasks that need the basic actions alone, and so start faster. */
+const BASIC_TASKS: ReadonlySet<string> = new Set([
+  'inspect',
+  'df',
+  'cat',
+  'copy-in',
+  'copy-out',
+  'tar-in',
+  'tar-out',
+  'doctor',
+  'plugins',
+]);
+
 /** Options that may stand before the name of a task, and whether a value follows. */
 const LEADING: Readonly<Record<string, boolean>> = {
   '--json': false,
@@ -33,7 +46,7 @@ export function taskArguments(argv: readonly string[]): readonly string[] | unde
 export async function main(
   argv: readonly string[],
   program: string | undefined,
-  factory: (use: 'task' | 'shell') => Promise<GuestFactory>,
+  factory: (actions: 'basic' | 'all') => Promise<GuestFactory>,
 ): Promise<number> {
   const personality = personalityOf(program);
   if (argv.length === 1 && (argv[0] === '--version' || argv[0] === '-V')) {
@@ -43,12 +56,11 @@ export async function main(
   if (!personality.guestfish) {
     const task = argv.length === 1 && argv[0] === '--help' ? argv : taskArguments(argv);
     if (task !== undefined) {
-      // Help knows every action.
-      const opener = await factory(task[0] === 'help' ? 'shell' : 'task');
+      const opener = await factory(BASIC_TASKS.has(task[0]!) ? 'basic' : 'all');
       return (await import('./task-main.js')).taskMain(task, opener);
     }
   }
-  return (await import('./shell-main.js')).shellMain(shellArguments(argv), personality, await factory('shell'));
+  return (await import('./shell-main.js')).shellMain(shellArguments(argv), personality, await factory('all'));
 }
 
 /** `--shell-help` shows the help that `--help` shows under the name guestfish. */

@@ -6,7 +6,8 @@ import { XMLParser, XMLValidator } from 'fast-xml-parser';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { renderInspection } from '../../src/inspect/render.js';
-import { inspectionReport, inspectionReportOf, inspectionSchema } from '../../src/inspect/report.js';
+import { inspectionReportOf } from '../../src/inspect/report.js';
+import { inspectionReport, inspectionSchema } from '../../src/inspect/report-schema.js';
 
 const repository = join(dirname(fileURLToPath(import.meta.url)), '../../../..');
 

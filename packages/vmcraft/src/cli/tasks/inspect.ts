@@ -11,12 +11,16 @@ export interface InspectOptions extends DiskOptions {
   readonly applications: boolean;
 }
 
-/** Say what is on the disks. @throws NoOperatingSystemError when no system is found and the output is for people */
+/** Say what is on the disks. @throws NoOperatingSystemError when no system is found */
 export async function inspectTask(context: TaskContext, options: InspectOptions): Promise<void> {
   const report = await withGuest(context, options, { run: (guest) => inspect(guest, options) });
-  const text = await renderInspection(report, options.form);
-  await context.output.write(text.endsWith('\n') ? text : `${text}\n`);
-  if (report.operatingSystems.length === 0) {
+  const isEmpty = report.operatingSystems.length === 0;
+  // People are told by the error alone; programs get the report they asked for as well.
+  if (!isEmpty || options.form !== 'text') {
+    const text = await renderInspection(report, options.form);
+    await context.output.write(text.endsWith('\n') ? text : `${text}\n`);
+  }
+  if (isEmpty) {
     throw new NoOperatingSystemError("'vmcraft filesystems' lists what is on the disk");
   }
 }

@@ -3,6 +3,6 @@ import { addPluginActions } from '@vmcraft/core/runtime';
 import { openCliGuest } from './guest-factory.js';
 import type { GuestFactory } from './shell/guest.js';
 
-/** Sessions for the shell: with every action there is. */
-export const openShellGuest: GuestFactory = (settings) =>
+/** Sessions with every action there is. */
+export const openFullGuest: GuestFactory = (settings) =>
   openCliGuest(settings, { actions: allActions, prepare: addPluginActions });
