@@ -61,7 +61,7 @@ function typeOf(key: Uint8Array): FileType {
   }
   if ((attributes & FileAttribute.directoryIndex) !== 0) return 'd';
   // Links and devices of Services for UNIX are known by their contents only.
-  return (attributes & FileAttribute.system) === 0 ? 'f' : 'u';
+  return (attributes & FileAttribute.system) === 0 ? 'r' : 'u';
 }
 
 /** What a listing shows. */

@@ -25,7 +25,7 @@ export type LogState = 'empty' | 'clean' | 'dirty';
 /** Look at both restart pages. Linux-NTFS documentation, "$LogFile". */
 export async function logState(source: ClusterSource, attribute: Attribute): Promise<LogState> {
   const head = await readAttribute(source, attribute, 0, 2 * MAX_PAGE);
-  if (head.every((byte) => byte === EMPTY)) return 'empty';
+  if (isEmpty(head)) return 'empty';
   // Of the two restart pages the one written last counts.
   let newest: Restart | undefined;
   for (const at of [0, 4096, ...powers()]) {
@@ -39,6 +39,11 @@ export async function logState(source: ClusterSource, attribute: Attribute): Pro
 interface Restart {
   readonly clean: boolean;
   readonly lsn: bigint;
+}
+
+function isEmpty(head: Uint8Array): boolean {
+  for (let i = 0; i < head.length; i++) if (head[i] !== EMPTY) return false;
+  return true;
 }
 
 function powers(): number[] {

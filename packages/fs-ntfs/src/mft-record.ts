@@ -25,8 +25,8 @@ export interface RecordAttribute {
   readonly instance: number;
   readonly indexed: number;
   /** A view into the record. */
-  readonly value?: Uint8Array;
-  readonly extent?: AttributeExtent;
+  readonly value: Uint8Array | undefined;
+  readonly extent: AttributeExtent | undefined;
 }
 
 /** The header of a non-resident attribute's extent. */
@@ -126,13 +126,12 @@ export class MftRecord {
     const nameLength = view.getUint8(at + 9);
     const nameOffset = view.getUint16(at + 10, true);
     if (nameLength > 0 && nameOffset + nameLength * 2 > length) throw this.#corrupt('attribute.name', nameOffset);
-    const common = {
-      type,
-      name: nameLength === 0 ? '' : decodeName(data.subarray(at + nameOffset, at + nameOffset + nameLength * 2)),
-      flags: view.getUint16(at + 12, true),
-      instance: view.getUint16(at + 14, true),
-    };
-    if (view.getUint8(at + 8) !== 0) return { ...common, indexed: 0, extent: this.#extent(at, length, common.flags) };
+    const name = nameLength === 0 ? '' : decodeName(data.subarray(at + nameOffset, at + nameOffset + nameLength * 2));
+    const flags = view.getUint16(at + 12, true);
+    const instance = view.getUint16(at + 14, true);
+    if (data[at + 8] !== 0) {
+      return { type, name, flags, instance, indexed: 0, value: undefined, extent: this.#extent(at, length, flags) };
+    }
     const valueLength = view.getUint32(at + 16, true);
     const valueOffset = view.getUint16(at + 20, true);
     if (valueOffset + valueLength > length || valueOffset < RESIDENT_HEADER_SIZE) {
@@ -140,7 +139,8 @@ export class MftRecord {
       if (valueLength > 0) throw this.#corrupt(`attribute 0x${type.toString(16)}.value`, valueLength);
     }
     const from = at + Math.min(valueOffset, length);
-    return { ...common, indexed: view.getUint8(at + 22), value: data.subarray(from, from + valueLength) };
+    const value = data.subarray(from, from + valueLength);
+    return { type, name, flags, instance, indexed: data[at + 22]!, value, extent: undefined };
   }
 
   #extent(at: number, length: number, flags: number): AttributeExtent {

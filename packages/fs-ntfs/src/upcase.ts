@@ -12,9 +12,10 @@ export class UpcaseTable {
     if (data.length % 2 !== 0 || data.length > UNITS * 2) {
       throw new CorruptImageError({ structure: '$UpCase', field: 'size', found: data.length, expected: UNITS * 2 });
     }
-    for (let i = 0; i < UNITS; i++) {
-      this.#table[i] = i * 2 < data.length ? data[i * 2]! | (data[i * 2 + 1]! << 8) : i;
-    }
+    const table = this.#table;
+    const units = data.length / 2;
+    for (let i = 0; i < units; i++) table[i] = data[i * 2]! | (data[i * 2 + 1]! << 8);
+    for (let i = units; i < UNITS; i++) table[i] = i;
   }
 
   /** Compare names (UTF-16 bytes) by their upper case: negative, zero or positive. */

@@ -1,0 +1,6 @@
+import { ntfsDriver } from '@vmcraft/fs-ntfs';
+import { exerciseFs } from './exercise-filesystem.js';
+import { mutateSample } from './mutation-loop.js';
+import { PatchedDevice } from './patched.js';
+
+await mutateSample(async (_, data, __, write) => exerciseFs(ntfsDriver, new PatchedDevice(data), write));
