@@ -31,11 +31,11 @@ const EXT: readonly (readonly [name: string, options: readonly string[]])[] = [
 ];
 
 /** A folder whose tree touches many structures: long links, holes, a directory that needs an index, deep names. */
-export function makeFuzzTree(folder: string): string {
+export function makeFuzzTree(folder: string, names = 200): string {
   const tree = join(folder, 'tree');
   mkdirSync(join(tree, 'deep/er/still'), { recursive: true });
   mkdirSync(join(tree, 'many'));
-  for (let i = 0; i < 200; i++)
+  for (let i = 0; i < names; i++)
     writeFileSync(join(tree, 'many', `a name that takes some room ${i}`), i % 20 === 0 ? pattern(300) : '');
   writeFileSync(join(tree, 'file'), pattern(100_000));
   writeFileSync(join(tree, 'deep/er/still/small'), 'tiny');

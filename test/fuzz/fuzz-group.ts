@@ -108,7 +108,9 @@ function defineTests(group: FuzzGroup): void {
       platform: 'node',
       format: 'esm',
       conditions: ['@vmcraft/source'],
-      banner: { js: "import { createRequire as requireFrom } from 'node:module'; const require = requireFrom(import.meta.url);" },
+      banner: {
+        js: "import { createRequire as requireFrom } from 'node:module'; const require = requireFrom(import.meta.url);",
+      },
       logLevel: 'error',
     });
   }, 5 * MINUTE);

@@ -18,7 +18,7 @@ fuzzGroup({
   needs: ['xorriso', 'genisoimage', 'mksquashfs'],
   worker: 'read-only-worker.ts',
   make: (folder): Sample[] => {
-    const tree = makeFuzzTree(folder);
+    const tree = makeFuzzTree(folder, 40);
     return SAMPLES.map(([name, kind, command, options]) => {
       const path = join(folder, `${name}.img`);
       const args =

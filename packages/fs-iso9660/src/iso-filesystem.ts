@@ -20,6 +20,9 @@ import { checkZisofsHeader, inflateWith, readZisofsBlock } from './zisofs.js';
 
 /** Unpacked blocks that are kept, so that small reads in a row unpack each once. */
 const MAX_BLOCKS = 8;
+/** Directories whose names are held for looking up, and names of each; larger ones are searched as they lie. */
+const MAX_DIRECTORIES = 64;
+const MAX_NAMES = 16_384;
 /** Permissions where the disc has none, as Linux gives them. */
 const DEFAULT_PERMISSIONS = 0o555;
 const LETTERS: Readonly<Record<number, FileType>> = {
@@ -69,6 +72,7 @@ export class IsoFileSystem implements FileSystem {
   readonly root: FsNode;
   readonly #inflate: BlockCodecs['inflate'];
   readonly #blocks = new Map<string, Uint8Array>();
+  readonly #names = new Map<number, ReadonlyMap<string, Found>>();
   readonly #checked = new WeakSet<Found>();
   #closed = false;
 
@@ -84,7 +88,26 @@ export class IsoFileSystem implements FileSystem {
   }
 
   async lookup(dir: FsNode, name: string): Promise<FsNode | undefined> {
-    for await (const entry of this.readdir(dir)) if (entry.name === name) return entry.node;
+    const { found, ino } = this.#node(dir, 'lookup');
+    if (!found.isDirectory) throw new FsError('ENOTDIR', { operation: 'lookup' });
+    const held = this.#names.get(ino);
+    if (held !== undefined) return nodeOf(held.get(name));
+    const names = new Map<string, Found>();
+    for await (const child of this.hierarchy.list(found.sections[0]!)) {
+      // Of two objects of one name the first counts.
+      if (!names.has(child.name)) names.set(child.name, child);
+      if (names.size > MAX_NAMES) return this.#search(found, name);
+    }
+    const [oldest] = this.#names.keys();
+    if (this.#names.size >= MAX_DIRECTORIES && oldest !== undefined) this.#names.delete(oldest);
+    this.#names.set(ino, names);
+    return nodeOf(names.get(name));
+  }
+
+  async #search(directory: Found, name: string): Promise<FsNode | undefined> {
+    for await (const child of this.hierarchy.list(directory.sections[0]!)) {
+      if (child.name === name) return new IsoNode(child);
+    }
     return undefined;
   }
 
@@ -144,6 +167,7 @@ export class IsoFileSystem implements FileSystem {
   async close(): Promise<void> {
     this.#closed = true;
     this.#blocks.clear();
+    this.#names.clear();
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -200,6 +224,9 @@ export class IsoFileSystem implements FileSystem {
     return block;
   }
 }
+
+const nodeOf = (found: Found | undefined): IsoNode | undefined =>
+  found === undefined ? undefined : new IsoNode(found);
 
 function joined(parts: readonly Uint8Array[]): Uint8Array {
   if (parts.length === 1) return parts[0]!;
