@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -13,7 +13,7 @@ import { writePackage, writeVirtioTree } from './virtio-tree.js';
 
 const KILLS = 8;
 
-describe.runIf(requireTools(...LOOK_ALIKE_NEEDS))('driver injection that must not happen', () => {
+describe.runIf(requireTools(...LOOK_ALIKE_NEEDS, 'genisoimage'))('driver injection that must not happen', () => {
   let folder = '';
   let x64: Awaited<ReturnType<typeof diskCopy>>;
   beforeAll(async () => {
@@ -114,6 +114,25 @@ describe.runIf(requireTools(...LOOK_ALIKE_NEEDS))('driver injection that must no
     await g.fallocate64('/filler', Number(bfree) * Number(bsize) - (4 << 20));
     await expect(g.injectDriver(join(folder, 'virtio/viostor/w10/amd64'))).rejects.toThrow(/No space left/);
     expect(await g.isDir('/Windows/Drivers')).toBe(false);
+    await g.rollback();
+  });
+
+  it('finds the drivers on an ISO, and says what it lacks', { timeout: 60_000 }, async () => {
+    const iso = join(folder, 'virtio-win.iso');
+    execFileSync('genisoimage', ['-quiet', '-J', '-R', '-o', iso, join(folder, 'virtio')], { stdio: 'ignore' });
+    const g = await GuestFS.open(x64.image, { format: 'raw' });
+    await g.mountRoot();
+    await expect(g.injectVirtio(iso, { drivers: ['viostor', 'qxl'] })).rejects.toThrow(
+      /has no qxl for Windows 10\.0\.19045/,
+    );
+    const { packages } = await g.injectVirtio(iso, { drivers: ['viostor', 'NetKVM'] });
+    expect(packages.map(({ inf }) => inf)).toEqual(['netkvm.inf', 'viostor.inf']);
+    const folderOf = await g.injectVirtio(join(folder, 'virtio'), { drivers: ['viostor', 'netkvm'] });
+    expect(folderOf, 'the same packages').toMatchObject({ files: [], registry: [] });
+    const text = join(folder, 'text.iso');
+    writeFileSync(text, 'x'.repeat(1 << 20));
+    await expect(g.injectVirtio(text)).rejects.toThrow(/unknown file system|does not/);
+    await expect(g.injectVirtio(join(folder, 'mixed'))).rejects.toThrow(/nothing that is laid out as virtio-win is/);
     await g.rollback();
   });
 
