@@ -22,6 +22,7 @@ import { handleSettingActions } from './handle-settings.js';
 import { inspectionActions } from './inspection.js';
 import { luksActions } from './luks.js';
 import { mountActions } from './mount.js';
+import { ntfsActions } from './ntfs.js';
 import { partitionEntryActions } from './partition-entry.js';
 import { partitionSfdiskActions } from './partition-sfdisk.js';
 import { partitionTableActions } from './partition-table.js';
@@ -55,6 +56,7 @@ export const allActions = [
   ...partitionTableActions,
   ...zeroDiscardActions,
   ...luksActions,
+  ...ntfsActions,
   ...transferActions,
   ...archiveActions,
   ...checksumActions,
