@@ -1,7 +1,6 @@
 import type { Ciphers, SectorCipher } from '@vmcraft/core/contracts';
 import { CorruptImageError, InternalError } from '@vmcraft/core/errors';
 import { digestOf } from '../key/hash.js';
-import { portableCiphers } from './aes.js';
 import { Cbc } from './cbc.js';
 import { Ecb } from './ecb.js';
 import { InitialVectors } from './initial-vector.js';
@@ -41,7 +40,8 @@ export async function makeSectorCipher(
 ): Promise<SectorCipher> {
   const spec = parseCipher(name);
   checkKeyLength(name, key.length);
-  const ciphers = options.ciphers ?? portableCiphers;
+  // AES in JavaScript makes its tables when it is loaded.
+  const ciphers = options.ciphers ?? (await import('./aes.js')).portableCiphers;
   const vectors = await vectorsFor(spec, key, ciphers);
   return new WholeSectors(
     chunkCipher(spec, key, ciphers),

@@ -71,6 +71,20 @@ const LVM2: SignatureSpec = {
   },
 };
 
+/** LVM1's `pv_disk`: version 1 or 2, and the place and size of itself. */
+const LVM1: SignatureSpec = {
+  type: 'LVM1_member',
+  usage: 'raid',
+  magics: [text(0, 'HM')],
+  read: async (w, { base }) => {
+    const view = await w.view(base, 76);
+    if (view === undefined) return undefined;
+    const version = view.getUint16(2, true);
+    const isHeader = view.getUint32(4, true) === 0 && view.getUint32(8, true) === 1024;
+    return isHeader && (version === 1 || version === 2) ? details({}) : undefined;
+  },
+};
+
 /** Kernel include/uapi/linux/bcache.h, `struct cache_sb`. */
 const BCACHE: SignatureSpec = {
   type: 'bcache',
@@ -188,6 +202,7 @@ export const RAID_MEMBERS: readonly SignatureSpec[] = [
   DDF,
   INTEL,
   LVM2,
+  LVM1,
   STRATIS,
   BCACHE,
   BCACHEFS,
