@@ -1,5 +1,5 @@
 import { execFileSync, spawn } from 'node:child_process';
-import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -125,7 +125,8 @@ describe.runIf(requireTools(...LOOK_ALIKE_NEEDS, 'genisoimage'))('driver injecti
     await expect(g.injectVirtio(iso, { drivers: ['viostor', 'qxl'] })).rejects.toThrow(
       /has no qxl for Windows 10\.0\.19045/,
     );
-    const { packages } = await g.injectVirtio(iso, { drivers: ['viostor', 'NetKVM'] });
+    symlinkSync('virtio-win.iso', join(folder, 'link.iso'));
+    const { packages } = await g.injectVirtio(join(folder, 'link.iso'), { drivers: ['viostor', 'NetKVM'] });
     expect(packages.map(({ inf }) => inf)).toEqual(['netkvm.inf', 'viostor.inf']);
     const folderOf = await g.injectVirtio(join(folder, 'virtio'), { drivers: ['viostor', 'netkvm'] });
     expect(folderOf, 'the same packages').toMatchObject({ files: [], registry: [] });

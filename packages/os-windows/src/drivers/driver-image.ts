@@ -16,7 +16,7 @@ export interface OpenedDrivers extends AsyncDisposable {
  * @throws HostError when nothing is there, NoProviderError when no driver reads the image
  */
 export async function openDrivers(g: Session, path: string): Promise<OpenedDrivers> {
-  if ((await g.platform.tree.lstat(path))?.kind !== 'file') {
+  if (!(await isImage(g, path))) {
     return { folder: await openHostFolder(g, path), [Symbol.asyncDispose]: () => Promise.resolve() };
   }
   const session = await g.services.openDrive({ path, format: 'raw', readonly: true }, g.warn);
@@ -37,6 +37,17 @@ export async function openDrivers(g: Session, path: string): Promise<OpenedDrive
     await session.close();
     throw error;
   }
+}
+
+/** A file, or a link to one: distributions link virtio-win.iso to the file of the release. */
+async function isImage(g: Session, path: string): Promise<boolean> {
+  const { tree } = g.platform;
+  const kind = (await tree.lstat(path))?.kind;
+  if (kind !== 'symlink') return kind === 'file';
+  return tree.list(path).then(
+    () => false,
+    () => true,
+  );
 }
 
 async function imageFolder(vfs: Vfs, path: string): Promise<DriverFolder> {

@@ -34,7 +34,8 @@ export async function injectVirtio(
     const has = releases.length === 0 ? 'nothing that is laid out as virtio-win is' : releases.join(', ');
     throw new UsageError(`${path} has ${what} for ${describeTarget(target.facts)}; it has ${has}`);
   }
-  return injectPackages(
+  // Awaited here: what reads the image must be done before it is closed.
+  return await injectPackages(
     target,
     chosen.map(({ path: inf }) => ({ folder, inf })),
     options,
