@@ -1,8 +1,9 @@
 import { createHash, randomFillSync } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import type { BlockDevice } from '@vmcraft/core';
 import { nodeCiphers } from '@vmcraft/core/runtime';
 import { luksActivator } from '@vmcraft/storage-luks';
-import { type PatchedBytes, Random } from './mutate.js';
+import { mutate, PatchedBytes, Random, usedSectors } from './mutate.js';
 import { mutateSample } from './mutation-loop.js';
 import { PatchedDevice } from './patched.js';
 
@@ -96,23 +97,25 @@ async function use(device: BlockDevice, write: boolean): Promise<void> {
   if (!write) return;
   const request = { deviceName: '/dev/sda', key: text('secret'), randomBytes };
   await activator.containers?.addKey?.(device, { ...request, newKey: text('new'), slot: -1 }, context);
-  await activator.containers?.killSlot?.(device, { ...request, slot: 0 }, context);
+  await activator.containers?.killSlot?.(device, { ...request, key: text('new'), slot: 0 }, context);
 }
 
-await mutateSample(async (kind, data, _format, write) => {
+/**
+ * Damage that leaves the stripes of keys alone, where one wrong bit means a wrong key and nothing else: of metadata, all of it is done
+ * further on.
+ */
+function damagedHeader(kind: string): PatchedBytes | undefined {
+  if (kind === 'metadata') return new PatchedBytes(base);
+  return turn % 4 === 0 ? undefined : mutate(base, headerSectors, turn);
+}
+
+const base = new Uint8Array(readFileSync(process.argv[2] as string));
+const headerSectors = usedSectors(base).filter((at) => at < (base[7] === 1 ? 4096 : 2 * HEADER));
+
+await mutateSample(async (kind, damaged, _format, write) => {
   turn += 1;
-  // Damage beside the metadata is what the other kinds are about.
-  if (kind !== 'luks')
-    for (const offset of [0, HEADER]) reseal(data, offset, kind === 'metadata' && isJson(data, offset));
+  const data = damagedHeader(kind) ?? damaged;
+  data.sealed = damaged.sealed;
+  if (kind !== 'luks') for (const offset of [0, HEADER]) reseal(data, offset, kind === 'metadata');
   await use(new PatchedDevice(data), write);
 });
-
-function isJson(data: PatchedBytes, offset: number): boolean {
-  const header = data.read(offset, HEADER);
-  try {
-    JSON.parse(new TextDecoder().decode(header.subarray(FIXED, header.indexOf(0, FIXED))));
-    return true;
-  } catch {
-    return false;
-  }
-}

@@ -49,22 +49,22 @@ describe.runIf(requireTools('guestfish', 'e2fsck'))('LUKS2 through the kernel of
       truncateSync(at('theirs'), 48 * MiB);
       writeFileSync(at('data'), pattern(MiB, 9));
       const visit = (disk: string): string =>
-        `luks-open /dev/${disk} ${disk}c\nmount /dev/mapper/${disk}c /\nchecksum md5 /ours\nupload ${at('data')} /theirs\numount /\nluks-close /dev/mapper/${disk}c\n`;
+        `luks-open /dev/${disk} ${disk}c\nsecret\nmount /dev/mapper/${disk}c /\nchecksum md5 /ours\nupload ${at('data')} /theirs\numount /\nluks-close /dev/mapper/${disk}c\n`;
+      // With -f, guestfish reads keys from the script, too.
       const script = [
         'run',
         visit('sda'),
         visit('sdb'),
         visit('sdc'),
-        'luks-format /dev/sdd 1',
-        'luks-open /dev/sdd new\nmkfs ext4 /dev/mapper/new\nmount /dev/mapper/new /',
-        `upload ${at('data')} /theirs\numount /\nluks-close /dev/mapper/new\nluks-add-key /dev/sdd 4\n`,
+        'luks-format /dev/sdd 1\nfirst',
+        'luks-open /dev/sdd new\nfirst\nmkfs ext4 /dev/mapper/new\nmount /dev/mapper/new /',
+        `upload ${at('data')} /theirs\numount /\nluks-close /dev/mapper/new\nluks-add-key /dev/sdd 4\nfirst\nsecond\n`,
       ].join('\n');
       writeFileSync(at('script'), script);
       const drives = ['xts', 'large', 'cbc', 'theirs'].flatMap((name) => ['--format=raw', '-a', at(name)]);
       const said = execFileSync('guestfish', ['--keys-from-stdin', ...drives, '-f', at('script')], {
         encoding: 'utf8',
         env: { ...process.env, LIBGUESTFS_BACKEND: 'direct', LIBGUESTFS_BACKEND_SETTINGS: 'force_tcg' },
-        input: ['secret', 'secret', 'secret', 'first', 'first', 'first', 'second', ''].join('\n'),
         timeout: 10 * MINUTE,
       });
       writeFileSync(at('ours'), pattern(2 * MiB, 3));

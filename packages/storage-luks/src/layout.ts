@@ -1,4 +1,4 @@
-import { array, bytes, type Decoded, struct, u16be, u32be, u64be, utf8 } from '@vmcraft/core/binary';
+import { array, bytes, struct, u16be, u32be, u64be, utf8 } from '@vmcraft/core/binary';
 
 /** First bytes of LUKS1, and of the first header of LUKS2. LUKS1 On-Disk Format 1.2.3, §3.1. */
 export const MAGIC = Uint8Array.of(0x4c, 0x55, 0x4b, 0x53, 0xba, 0xbe);
@@ -16,15 +16,6 @@ const keySlot = struct('luks_phdr.keyblock', 48, {
   keyMaterialOffset: [40, u32be],
   stripes: [44, u32be],
 });
-
-/** A key slot of LUKS1. */
-export type Luks1Slot = Decoded<{
-  active: [0, typeof u32be];
-  iterations: [0, typeof u32be];
-  salt: [0, ReturnType<typeof bytes>];
-  keyMaterialOffset: [0, typeof u32be];
-  stripes: [0, typeof u32be];
-}>;
 
 /** LUKS1 On-Disk Format 1.2.3, §3.1: `phdr`. */
 export const Luks1Phdr = struct('luks_phdr', 592, {

@@ -1,4 +1,3 @@
-import type { Decoded } from '@vmcraft/core/binary';
 import type { BlockDevice } from '@vmcraft/core/contracts';
 import { CorruptImageError, TruncatedImageError } from '@vmcraft/core/errors';
 import { checkKeyLength } from '../cipher/sector-cipher.js';
@@ -9,7 +8,8 @@ const CITATION = 'LUKS1 On-Disk Format 1.2.3, section 3.1';
 
 /** The header of LUKS1 as it lies on the device. */
 export type Phdr = ReturnType<typeof L.Luks1Phdr.decode>;
-export type PhdrSlot = Phdr['slots'][number] & Decoded<Record<never, never>>;
+/** One of its key slots. */
+export type PhdrSlot = Phdr['slots'][number];
 
 /** A LUKS1 header, decoded and checked. */
 export interface Luks1Header extends LuksHeader {

@@ -1,6 +1,9 @@
 import { CorruptImageError } from '@vmcraft/core/errors';
 import { type Hash, hashByName } from './hash.js';
 
+/** Bytes of the number that each piece is hashed with. */
+const NUMBER = 4;
+
 /** Splits a key so that every stripe is needed to have it back (LUKS1 On-Disk Format 1.2.3, section 2.4). */
 export interface AntiForensic {
   readonly stripes: number;
@@ -37,20 +40,23 @@ export async function mergeKey(stripes: Uint8Array, length: number, af: AntiFore
 /** All stripes but the last, mixed. */
 function mix(stripes: Uint8Array, length: number, count: number, hash: Hash): Uint8Array {
   const state = new Uint8Array(length);
+  const input = new Uint8Array(NUMBER + hash.digestSize);
   for (let stripe = 0; stripe < count - 1; stripe++) {
     for (let i = 0, at = stripe * length; i < length; i++, at++) state[i]! ^= stripes[at]!;
-    diffuse(state, hash);
+    diffuse(state, hash, input);
   }
+  input.fill(0);
   return state;
 }
 
 /** H1: each piece of a digest's size becomes the hash of its number and itself. */
-function diffuse(state: Uint8Array, hash: Hash): void {
-  const number = new Uint8Array(4);
+function diffuse(state: Uint8Array, hash: Hash, input: Uint8Array): void {
   for (let at = 0, i = 0; at < state.length; at += hash.digestSize, i++) {
-    number[2] = i >>> 8;
-    number[3] = i & 0xff;
     const piece = state.subarray(at, at + hash.digestSize);
-    piece.set(hash.digest(number, piece).subarray(0, piece.length));
+    input[2] = i >>> 8;
+    input[3] = i & 0xff;
+    input.set(piece, NUMBER);
+    const digest = hash.digest(input.subarray(0, NUMBER + piece.length));
+    state.set(piece.length === digest.length ? digest : digest.subarray(0, piece.length), at);
   }
 }
