@@ -9,7 +9,7 @@ import type {
 import { CapabilityError } from '@vmcraft/core/errors';
 import { NtfsFileSystem } from './file-system.js';
 import { type Geometry, looksLikeNtfs, readGeometry } from './geometry.js';
-import { isHibernated } from './hibernation.js';
+import { HIBERFIL, isHibernated } from './hibernation.js';
 import { AttributeType, bootSector, SystemFile, VolumeFlag } from './layout.js';
 import { type LogState, logState } from './log-file.js';
 import { type MountOptions, parseMountOptions } from './mount-options.js';
@@ -95,7 +95,9 @@ export async function openFileSystem(device: BlockDevice, options: FsOpenOptions
   const reason = await obstacle(volume, facts, log, mount);
   if (reason === undefined) {
     const writer = await Writer.open({ volume, facts, logDirty: log === 'dirty', warn: options.warn });
-    return new NtfsWritableFileSystem({ identity, volume, options: mount }, writer);
+    const fs = new NtfsWritableFileSystem({ identity, volume, options: mount }, writer);
+    if (mount.removeHiberfile && (await isHibernated(volume))) await fs.unlink(fs.root, HIBERFIL);
+    return fs;
   }
   options.warn?.({ source: DRIVER, message: `the volume is opened read-only: ${reason}` });
   return new NtfsFileSystem({ identity, volume: await open(true), options: mount });
