@@ -106,6 +106,30 @@ describe.runIf(requireTools(...LOOK_ALIKE_NEEDS, 'genisoimage'))('driver injecti
     await g.rollback();
   });
 
+  it('leaves a hibernated guest alone, and one that is mounted read-only', { timeout: 60_000 }, async () => {
+    const { image } = await diskCopy('win11-x64', folder);
+    const drivers = join(folder, 'virtio/viostor/w11/amd64');
+    await GuestFS.with(
+      image,
+      async (g) => {
+        await g.mountRoot();
+        const root = (await g.mountpoints())[(await g.inspectOs())[0]!];
+        expect(root).toBe('/');
+        await g.write('/hiberfil.sys', 'HIBR'.padEnd(8192, '\0'));
+      },
+      { format: 'raw' },
+    );
+    const g = await GuestFS.open(image, { format: 'raw' });
+    await g.mountRoot();
+    await expect(g.injectDriver(drivers)).rejects.toThrow(/Windows is hibernated/);
+    await expect(g.resetPassword('Alice')).rejects.toThrow(/Windows is hibernated/);
+    await g.rollback();
+    const reader = await GuestFS.open(x64.image, { format: 'raw', readonly: true });
+    await reader.mountRoot();
+    await expect(reader.injectDriver(drivers)).rejects.toThrow(/[Rr]ead-only/);
+    await reader.close();
+  });
+
   it('takes back what it wrote when the volume is full', { timeout: 60_000 }, async () => {
     const g = await GuestFS.open(x64.image, { format: 'raw' });
     await g.mountRoot();

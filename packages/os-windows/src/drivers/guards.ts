@@ -1,4 +1,3 @@
-import { CapabilityError } from '@vmcraft/core/errors';
 import type { RegistryEditor } from '../volume/registry-editor.js';
 import type { WindowsVolume } from '../volume/windows-volume.js';
 import type { GuestWindows } from './guest-windows.js';
@@ -25,36 +24,18 @@ const BLOCKERS: Readonly<Record<string, string>> = {
   carbonblackk: 'Carbon Black',
 };
 
-/**
- * What speaks against adding boot drivers.
- * @returns warnings
- * @throws CapabilityError (`VMC_READ_ONLY`) for a volume that is hibernated
- */
+/** What speaks against adding boot drivers, as warnings. */
 export async function checkGuest(
   volume: WindowsVolume,
   system: RegistryEditor,
   software: RegistryEditor,
   facts: GuestWindows,
 ): Promise<string[]> {
-  await refuseHibernated(volume);
-  volume.requireWritable();
   return [
     ...(await pendingWork(volume, system, software, facts)),
     ...(await policies(volume, software)),
     ...(await blockers(system, facts)),
   ];
-}
-
-/** hiberfil.sys begins with `hibr` or `HIBR` when a session waits in it, `wake` when it was resumed. */
-async function refuseHibernated(volume: WindowsVolume): Promise<void> {
-  const head = await volume.head('/hiberfil.sys', 4);
-  const signature = String.fromCharCode(...(head ?? [])).toLowerCase();
-  const isWritable = !volume.g.vfs.root.mount.readonly && !volume.g.vfs.root.mount.fs.readonly;
-  if (signature !== 'hibr') return;
-  if (isWritable) return;
-  const reason =
-    'Windows is hibernated or was shut down by fast startup; start it and shut it down with `shutdown /s /f /t 0`';
-  throw CapabilityError.readOnly('the Windows volume', reason);
 }
 
 async function pendingWork(

@@ -79,6 +79,7 @@ export interface InjectionTarget {
 /** Open the mounted Windows for an injection. Nothing is written. */
 export async function openInjectionTarget(g: Session, action: string): Promise<InjectionTarget> {
   const volume = await WindowsVolume.open(g, action);
+  await volume.requireWritable();
   const system = new RegistryEditor(await requireMachineHive(volume, 'SYSTEM', true), 'SYSTEM');
   const software = new RegistryEditor(await requireMachineHive(volume, 'SOFTWARE', true), 'SOFTWARE');
   const facts = await readGuestWindows(system.hive, software.hive);

@@ -48,7 +48,7 @@ export async function firstBoot(
   const name = scriptName(given);
   const bytes = textForWindows(await readScript(g, source), name);
   const volume = await WindowsVolume.open(g, 'firstboot');
-  volume.requireWritable();
+  await volume.requireWritable();
   const editor = new RegistryEditor(await requireMachineHive(volume, 'SYSTEM', true), 'SYSTEM');
   const folder = `${volume.systemRoot}/${FOLDER.replaceAll('\\', '/')}`;
   const waiting = await volume.list(`${folder}/scripts`);

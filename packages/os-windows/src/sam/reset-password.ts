@@ -34,7 +34,7 @@ export async function resetPassword(g: Session, user: string, options: ResetPass
   const { password, ntHash } = options;
   if (password !== undefined && ntHash !== undefined) throw new UsageError('give a password or an NT hash, not both');
   const volume = await WindowsVolume.open(g, 'reset_password');
-  volume.requireWritable();
+  await volume.requireWritable();
   const sam = await requireMachineHive(volume, 'SAM', true);
   const { key, v, rid } = await findUser(sam, user);
   const isBlank = ntHash === undefined && (password === undefined || password === '');

@@ -25,7 +25,7 @@ export async function setService(g: Session, name: string, start: StartType | nu
   if (name === '' || name.includes('\\'))
     throw new UsageError(`'${name}' is no name of a service`, { argument: 'name' });
   const volume = await WindowsVolume.open(g, 'set_service');
-  volume.requireWritable();
+  await volume.requireWritable();
   const editor = new RegistryEditor(await requireMachineHive(volume, 'SYSTEM', true), 'SYSTEM');
   const key = `${await currentControlSet(editor.hive)}\\Services\\${name}`;
   if (!(await editor.hasKey(key))) {

@@ -1,5 +1,5 @@
 import { equalBytes } from '@vmcraft/core/binary';
-import { FsError, LimitExceededError, UsageError } from '@vmcraft/core/errors';
+import { CapabilityError, FsError, LimitExceededError, UsageError } from '@vmcraft/core/errors';
 import type { Session } from '@vmcraft/core/guest';
 import type { Location } from '@vmcraft/core/vfs';
 
@@ -129,10 +129,18 @@ export class WindowsVolume {
     return found !== undefined && equalBytes(found, bytes);
   }
 
-  /** @throws CapabilityError or FsError EROFS when the volume cannot be written */
-  requireWritable(): void {
+  /** @throws CapabilityError (`VMC_READ_ONLY`) for a volume that is hibernated, FsError EROFS for others that are not writable */
+  async requireWritable(): Promise<void> {
     const { root } = this.g.vfs;
-    this.g.vfs.edit.writable(root, this.action, root.path);
+    try {
+      this.g.vfs.edit.writable(root, this.action, root.path);
+    } catch (error) {
+      // It begins with `hibr` or `HIBR` while a session waits in it, with `wake` when that was resumed.
+      const head = await this.head('/hiberfil.sys', 4);
+      if (String.fromCharCode(...(head ?? [])).toLowerCase() !== 'hibr') throw error;
+      const remedy = 'start it and shut it down with: shutdown /s /f /t 0';
+      throw CapabilityError.readOnly('the Windows volume', `Windows is hibernated, perhaps by fast startup; ${remedy}`);
+    }
   }
 
   /** Make a folder and those above it. @returns true path, and the folders that were made, outermost first */
