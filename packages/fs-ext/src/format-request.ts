@@ -131,10 +131,11 @@ export function uuidFromText(text: string): Uint8Array {
 }
 
 /**
- * Fill in the defaults of mke2fs 1.47 for a device of `size` bytes.
+ * Fill in the defaults of mke2fs 1.47 for a device of `size` bytes. Blocks are no smaller than sectors unless told: no kernel would mount
+ * them.
  * @throws UsageError for values out of range, UnsupportedFeatureError for an external journal
  */
-export function requestOf(size: number, type: string, options: FormatOptions): FormatRequest {
+export function requestOf(size: number, type: string, options: FormatOptions, sectorSize = 512): FormatRequest {
   const extra = new Extra(options.extra ?? {});
   if (extra.flag('journaldev') === true || extra.text('journaldevice') !== undefined) {
     throw new UnsupportedFeatureError({ feature: 'external journal devices', structure: 'ext4' });
@@ -143,7 +144,8 @@ export function requestOf(size: number, type: string, options: FormatOptions): F
   const usageName = extra.text('usagetype') ?? usageBySize(size);
   const usage = USAGE_TYPES[usageName];
   if (usage === undefined) throw new UsageError(`unknown usage type '${usageName}'`, { argument: 'usagetype' });
-  const blockSize = options.blockSize ?? extra.number('blocksize', 1024, MAX_BLOCK) ?? usage.blockSize ?? DEFAULT_BLOCK;
+  const usual = Math.max(usage.blockSize ?? DEFAULT_BLOCK, sectorSize);
+  const blockSize = options.blockSize ?? extra.number('blocksize', 1024, MAX_BLOCK) ?? usual;
   if (!isPowerOfTwo(blockSize) || blockSize < 1024 || blockSize > MAX_BLOCK) {
     throw new UsageError(`block size ${blockSize} is not a power of two from 1024 to ${MAX_BLOCK}`, {
       argument: 'blockSize',

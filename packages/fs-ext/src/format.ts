@@ -29,7 +29,7 @@ export async function formatExt(device: BlockDevice, type: string, options: Form
   if (!device.writable) throw CapabilityError.readOnly('device');
   if (device.size < MIN_SIZE)
     throw new UsageError(`${device.size} bytes are too small for ${type}`, { argument: 'size' });
-  const request = requestOf(device.size, type, options);
+  const request = requestOf(device.size, type, options, device.sectorSize);
   const layout = new FormatLayout(request, newSuperblock(request));
   const writer = new FormatWriter(device, request.blockSize);
   const progress = (done: number, phase: string): void => options.progress?.({ phase, done, total: 4, unit: 'steps' });
