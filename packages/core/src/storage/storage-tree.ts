@@ -1,5 +1,5 @@
 import { alignDown } from '../binary/index.js';
-import { readOnly, SliceDevice } from '../block/index.js';
+import { readOnly, SliceDevice, UnavailableDevice } from '../block/index.js';
 import type {
   BlockDevice,
   Ciphers,
@@ -288,6 +288,8 @@ export class StorageTree {
   /** Read table and signature of a device and add its partitions. @returns names of partitions kept from `old` */
   async #describe(device: MutableDevice, old: ReadonlyMap<string, DiscoveredDevice>): Promise<ReadonlySet<string>> {
     this.#index = undefined;
+    // Whoever made it has told why it cannot be read.
+    if (device.device instanceof UnavailableDevice) return new Set();
     // A partition inside a partition is none to Linux; BSD slices come with the table of the disk.
     const table = device.kind === 'partition' ? undefined : await this.#readTable(device);
     if (table === undefined) delete device.table;
@@ -339,6 +341,7 @@ export class StorageTree {
 
   /** Ask the activators whose member the device is. The first to claim it has it. */
   async #claim(device: MutableDevice): Promise<void> {
+    if (device.device instanceof UnavailableDevice) return;
     const isTaken = device.member !== undefined || (device.table?.partitions.length ?? 0) > 0;
     if (isTaken || device.partition?.kind === 'extended') return;
     for (const activator of this.#activators) {
