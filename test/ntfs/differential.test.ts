@@ -10,16 +10,28 @@ const SHAPES: readonly VolumeShape[] = [
   { size: 96 * MIB, cluster: 4096 },
   { size: 64 * MIB, cluster: 512 },
   { size: 64 * MIB, cluster: 1024, sector: 1024 },
-  { size: 96 * MIB, cluster: 2048 },
   { size: 128 * MIB, cluster: 4096, sector: 4096 },
-  { size: 192 * MIB, cluster: 8192 },
-  { size: 256 * MIB, cluster: 16384, sector: 2048 },
-  { size: 1024 * MIB, cluster: 65536 },
-  { size: 24_000 * MIB, cluster: 2 * MIB, sector: 4096 },
+  { size: 256 * MIB, cluster: 65536, sector: 2048 },
+  { size: 3072 * MIB, cluster: 2 * MIB, sector: 4096 },
 ];
 
 const describeShape = ({ size, cluster, sector = 512 }: VolumeShape): string =>
   `${size / MIB} MiB, clusters of ${cluster}, sectors of ${sector}`;
+
+/** Extended attributes that `getfattr` does not list. */
+const SYSTEM = [
+  'acl',
+  'attrib',
+  'attrib_be',
+  'times',
+  'times_be',
+  'crtime',
+  'crtime_be',
+  'reparse_data',
+  'object_id',
+  'dos_name',
+  'ea',
+].map((name) => `system.ntfs_${name}`);
 
 /**
  * What ntfs-3g does not say the same way each time: the size of a directory depends on what was looked at before, and the target of a
@@ -43,20 +55,14 @@ describe.runIf(tools)('volumes filled by ntfs-3g', () => {
     '%s',
     async (_, shape) => {
       const image = space.mkntfs('image', shape);
-      const filled = await NtfsMount.open(image, 'compression');
-      filled.run('fill', `${shape.cluster}`);
-      await filled.close();
-      const streams = await NtfsMount.open(image, 'streams_interface=windows');
-      streams.run('fill-streams');
-      await streams.close();
-      const mount = await NtfsMount.open(image, 'ro');
-      const theirs = mount.tree();
-      await mount.close();
+      await NtfsMount.with(image, ['compression'], (mount) => mount.run('fill', `${shape.cluster}`));
+      await NtfsMount.with(image, ['streams_interface=windows'], (mount) => mount.run('fill-streams'));
+      const theirs = await NtfsMount.with(image, ['ro'], (mount) => mount.tree(...SYSTEM));
       const { fs, close } = await openNtfs(image);
-      const ours = await treeOf(fs);
+      const ours = await treeOf(fs, ...SYSTEM);
       await close();
       expect(theirs.length).toBeGreaterThan(2000);
-      expect(describeDifferences(withoutQuirks(ours), withoutQuirks(theirs), { fields: ['xattrs'] })).toEqual([]);
+      expect(describeDifferences(withoutQuirks(ours), withoutQuirks(theirs))).toEqual([]);
       expect(complaints(image)).toEqual([]);
     },
     180_000,

@@ -110,10 +110,11 @@ export function describeDifferences(
   const index = (tree: readonly TreeEntry[]): Map<string, Record<string, unknown>> => {
     const kept = tree.filter(({ path }) => !skip(path));
     return new Map(
-      kept.map((entry) => [
-        entry.path,
-        Object.fromEntries(Object.entries(entry).filter(([key]) => !fields.some((f) => f === key))),
-      ]),
+      kept.map(({ xattrs, ...entry }) => {
+        const named = Object.entries(xattrs).map(([name, value]) => [`xattr ${name}`, value] as const);
+        const plain = Object.entries(entry).filter(([key]) => !fields.some((f) => f === key));
+        return [entry.path, Object.fromEntries([...plain, ...(fields.includes('xattrs') ? [] : named)])];
+      }),
     );
   };
   const a = index(ours);

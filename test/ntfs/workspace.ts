@@ -90,5 +90,10 @@ export function complaints(image: string): string[] {
   if (info.status !== 0 || /ERROR|corrupt/i.test(info.stderr)) out.push(`ntfsinfo: ${info.stderr}`);
   const cluster = spawnSync('ntfscluster', ['-f', '-i', image], { encoding: 'utf8', maxBuffer: 64 * MIB });
   if (cluster.status !== 0 || /ERROR|corrupt/i.test(cluster.stderr)) out.push(`ntfscluster: ${cluster.stderr}`);
+  // It counts the clusters of all files and compares them with $Bitmap.
+  const resize = spawnSync('ntfsresize', ['-i', '-f', '-f', image], { encoding: 'utf8' });
+  const resized = `${resize.stdout}${resize.stderr}`;
+  if (/Cluster accounting failed|ERROR(?!: Volume is full)|inconsisten/i.test(resized))
+    out.push(`ntfsresize: ${resized}`);
   return out;
 }

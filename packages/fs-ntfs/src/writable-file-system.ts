@@ -19,11 +19,13 @@ import type { Inode } from './inode.js';
 import { AttributeType, bootSector, FIRST_USER_RECORD, FileAttribute, MAX_NAME_LENGTH, SystemFile } from './layout.js';
 import { Lock } from './lock.js';
 import { NameEditor } from './name-edit.js';
-import { parentSecurity } from './new-file.js';
 import { NtfsNode } from './node.js';
 import { PlainRewriter } from './plain-rewrite.js';
+import { SecureEditor } from './security/secure-editor.js';
+import { InheritedSecurity } from './security/security-source.js';
 import { nowTicks, toTicks } from './time.js';
 import type { Writer } from './writer.js';
+import { removeSystemXattr, setSystemXattr, type XattrTarget } from './xattr/system-write.js';
 import { parseXattrName } from './xattr/xattr-name.js';
 
 /** A label has at most this many UTF-16 units: $AttrDef, $VOLUME_NAME. */
@@ -40,11 +42,16 @@ export class NtfsWritableFileSystem extends NtfsFileSystem implements WritableFs
   readonly #names: NameEditor;
   readonly #plain: PlainRewriter;
   readonly #lock = new Lock();
+  readonly #xattrs: XattrTarget;
+  readonly #inherited: InheritedSecurity;
 
   constructor(parts: FileSystemParts, writer: Writer) {
     super(parts);
     this.#writer = writer;
-    this.#names = new NameEditor(writer, parts.options, parentSecurity);
+    const secure = new SecureEditor(this.secure, writer);
+    this.#inherited = new InheritedSecurity(parts.volume, this.secure, secure);
+    this.#names = new NameEditor(writer, parts.options, this.#inherited);
+    this.#xattrs = { writer, secure, views: this.#names.views };
     this.#plain = new PlainRewriter(writer, this.content, this.#names.views);
   }
 
@@ -186,7 +193,12 @@ export class NtfsWritableFileSystem extends NtfsFileSystem implements WritableFs
       const inode = await this.#changeable(node, 'setxattr');
       const details = { operation: 'setxattr', path: name };
       const parsed = parseXattrName(name);
-      if (parsed === undefined || parsed.kind !== 'stream') throw new FsError('ENOTSUP', details);
+      if (parsed === undefined) throw new FsError('ENOTSUP', details);
+      if (parsed.kind === 'system') {
+        await setSystemXattr(this.#xattrs, inode, parsed.name, value);
+        this.#forget();
+        return this.#names.stampChange(inode);
+      }
       if (parsed.stream.length > MAX_NAME_LENGTH) throw new FsError('ENAMETOOLONG', details);
       await this.#replaceStream(inode, parsed.stream, value);
       this.#names.stampChange(inode);
@@ -217,6 +229,11 @@ export class NtfsWritableFileSystem extends NtfsFileSystem implements WritableFs
     return this.#change(fsNode, 'removexattr', async (node) => {
       const inode = await this.#changeable(node, 'removexattr');
       const parsed = parseXattrName(name);
+      if (parsed?.kind === 'system') {
+        await removeSystemXattr(this.#xattrs, inode, parsed.name);
+        this.#forget();
+        return this.#names.stampChange(inode);
+      }
       const stream = parsed?.kind === 'stream' ? inode.find(AttributeType.data, parsed.stream) : undefined;
       if (stream === undefined) throw new FsError('ENODATA', { operation: 'removexattr', path: name });
       await this.#writer.attributes.freeValue(stream);
@@ -224,6 +241,12 @@ export class NtfsWritableFileSystem extends NtfsFileSystem implements WritableFs
       this.#names.stampChange(inode);
       await this.#writer.commit(inode);
     });
+  }
+
+  /** A descriptor or a reparse point may be another now. */
+  #forget(): void {
+    this.content.forget();
+    this.#inherited.forget();
   }
 
   /** A file or directory whose attributes may be changed. */

@@ -59,6 +59,7 @@ async function whole(
 
 /** The short name, in whatever directory it is. */
 export function shortNameOf(inode: Inode): Uint8Array | undefined {
+  if (inode.number === SystemFile.root) return undefined;
   for (const { value } of inode.all(AttributeType.fileName)) {
     const namespace = value?.[fileName.offsetOf('namespace')];
     if (namespace === Namespace.dos || namespace === Namespace.win32AndDos) return value;
