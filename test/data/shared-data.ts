@@ -83,6 +83,8 @@ export interface ListedFile {
   readonly sha256?: string;
   readonly target?: string;
   readonly xattrs?: readonly string[];
+  /** Why the tool could not look at it. */
+  readonly error?: string;
 }
 
 /** All entries, or none where the folder is not there. */

@@ -29,7 +29,9 @@ export async function specialFile(volume: Volume, inode: Inode): Promise<Special
     const type = lxTypes.get(reparse.tag);
     return type === undefined ? undefined : { type };
   }
-  if (inode.isDirectory || (inode.fileAttributes & FileAttribute.system) === 0) return undefined;
+  // Those that are hidden too are files of Windows itself.
+  const kind = inode.fileAttributes & (FileAttribute.system | FileAttribute.hidden);
+  if (inode.isDirectory || kind !== FileAttribute.system) return undefined;
   const data = inode.find(AttributeType.data);
   if (data === undefined || sizeOf(data) > MAX_INTERIX_SIZE) return undefined;
   return decodeInterix(await readAttribute(volume, data, 0, MAX_INTERIX_SIZE), sizeOf(data));

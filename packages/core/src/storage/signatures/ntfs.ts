@@ -10,7 +10,9 @@ const END_MARK = 0xffffffff;
 const MAX_RECORD = 65536;
 
 /** Sizes from the boot sector (Linux-NTFS documentation, "$Boot"); negative values are powers of two. */
-function readSizes(v: DataView): { readonly recordSize: number; readonly mftAt: number } | undefined {
+function readSizes(
+  v: DataView,
+): { readonly sector: number; readonly recordSize: number; readonly mftAt: number } | undefined {
   const sector = v.getUint16(11, true);
   if (!isPowerOfTwo(sector) || sector < 256 || sector > 4096) return undefined;
   const rawCluster = v.getUint8(13);
@@ -20,7 +22,7 @@ function readSizes(v: DataView): { readonly recordSize: number; readonly mftAt: 
   const perRecord = v.getInt8(64);
   const recordSize = perRecord < 0 ? 2 ** -perRecord : perRecord * cluster;
   if (recordSize < 512 || recordSize > MAX_RECORD) return undefined;
-  return { recordSize, mftAt: Number(v.getBigUint64(48, true)) * cluster };
+  return { sector, recordSize, mftAt: Number(v.getBigUint64(48, true)) * cluster };
 }
 
 /** Put back the last two bytes of each sector that the record's update sequence array holds. */
@@ -64,7 +66,8 @@ export const NTFS: SignatureSpec = {
     const view = await w.view(0, 512);
     const sizes = view && readSizes(view);
     if (view === undefined || sizes === undefined) return undefined;
-    return details({ label: await readLabel(w, sizes.recordSize, sizes.mftAt), uuid: serial64(view, 72) });
+    const label = await readLabel(w, sizes.recordSize, sizes.mftAt);
+    return details({ label, uuid: serial64(view, 72), blockSize: sizes.sector });
   },
 };
 
