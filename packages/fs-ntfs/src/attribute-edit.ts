@@ -1,5 +1,5 @@
 import { FsError } from '@vmcraft/core/errors';
-import { type Attribute, isCompressed, isEncrypted, isSparse, type NonResident } from './attribute.js';
+import { type Attribute, isCompressed, isEncrypted, isSparse, type NonResident, sizeOf } from './attribute.js';
 import { piecesOf } from './attribute-reader.js';
 import type { BitRun } from './bitmap.js';
 import type { Inode } from './inode.js';
@@ -204,8 +204,56 @@ export class AttributeEditor {
     body.allocatedSize = body.runs.end * this.#clusterSize;
   }
 
-  /** Have clusters for [offset, end): holes in it are filled, and the value grows. All or nothing. */
-  async #provide(inode: Inode, attribute: Attribute, body: NonResident, offset: number, end: number): Promise<void> {
+  /**
+   * Reserve clusters for a part of a plain or sparse value, which grows where needed; what was not there reads as zeros.
+   * @throws FsError ENOSPC, EFBIG
+   */
+  async allocate(inode: Inode, attribute: Attribute, offset: number, length: number): Promise<void> {
+    const end = offset + length;
+    if (end > MAX_FILE) throw new FsError('EFBIG', { operation: 'fallocate' });
+    if (attribute.value !== undefined) {
+      if (end <= attribute.value.length) return;
+      if (this.#staysResident(inode, end - attribute.value.length, end))
+        return this.resize(inode, attribute, end, 'fallocate');
+      await this.makeNonResident(attribute);
+    }
+    const body = attribute.nonResident!;
+    await this.#provide(inode, attribute, body, offset, end, { from: 0, to: 0 });
+    body.dataSize = Math.max(body.dataSize, end);
+    body.allocatedSize = body.runs.end * this.#clusterSize;
+  }
+
+  /** Make a part of a plain or sparse value read as zeros, and give its whole clusters back. */
+  async punch(inode: Inode, attribute: Attribute, offset: number, length: number): Promise<void> {
+    const end = Math.min(offset + length, sizeOf(attribute));
+    if (offset >= end) return;
+    const body = attribute.nonResident;
+    if (body === undefined) return void attribute.value!.fill(0, offset, end);
+    const size = this.#clusterSize;
+    const unit = 2 ** body.compressionUnit;
+    const first = Math.ceil(offset / (size * unit)) * unit;
+    // The rest of the last cluster is nobody's.
+    const last = end === body.dataSize ? Math.ceil(end / size) : Math.floor(end / (size * unit)) * unit;
+    const written = Math.min(end, body.initializedSize);
+    await this.#zero(attribute, offset, Math.min(written, Math.max(offset, Math.min(first * size, end))));
+    if (last <= first) return this.#zero(attribute, offset, written);
+    await this.#zero(attribute, Math.min(written, last * size), written);
+    await this.writer.clusters.release(body.runs.replace(first, last - first, [{ lcn: HOLE, length: last - first }]));
+    this.#setSparse(inode, attribute, true);
+  }
+
+  /**
+   * Have clusters for [offset, end): holes in it are filled, and the value grows. All or nothing.
+   * @param written the bytes that are going to be written at once; other new ones within the value become zeros
+   */
+  async #provide(
+    inode: Inode,
+    attribute: Attribute,
+    body: NonResident,
+    offset: number,
+    end: number,
+    written = { from: offset, to: end },
+  ): Promise<void> {
     const last = Math.ceil(end / this.#clusterSize);
     const first = Math.floor(offset / this.#clusterSize);
     const { runs } = body;
@@ -223,7 +271,7 @@ export class AttributeEditor {
       for (const fill of fills) await this.writer.clusters.undo(fill.taken);
       throw error;
     }
-    for (const fill of fills) await this.#fill(attribute, runs, fill, offset, end);
+    for (const fill of fills) await this.#fill(attribute, runs, fill, written.from, written.to);
     if (more.length === 0) return;
     if (first > runs.end) {
       runs.append(HOLE, first - runs.end);

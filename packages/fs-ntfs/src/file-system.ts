@@ -1,6 +1,7 @@
 import { throwIfAborted } from '@vmcraft/core/block';
 import type {
   DirEntry,
+  FileExtent,
   FileSystem,
   FsAbility,
   FsIdentity,
@@ -8,9 +9,11 @@ import type {
   FsStat,
   FsStatvfs,
   IoOptions,
+  SparseFs,
   XattrFs,
 } from '@vmcraft/core/contracts';
 import { FsError, UsageError } from '@vmcraft/core/errors';
+import { sizeOf } from './attribute.js';
 import type { Bitmap } from './bitmap.js';
 import { directoryIndex, findName, Listing, requireOther } from './directory.js';
 import { ContentReader, readLink, specialFile } from './file-content.js';
@@ -19,6 +22,7 @@ import { AttributeType, FileAttribute, MAX_NAME_LENGTH, SystemFile } from './lay
 import type { MountOptions } from './mount-options.js';
 import { NtfsNode } from './node.js';
 import { SecureStore } from './security/secure-store.js';
+import { extentsOf } from './sparse.js';
 import { statOf } from './stat.js';
 import { clusterBitmap, recordBitmap, statisticsOf } from './statfs.js';
 import type { Volume } from './volume.js';
@@ -32,11 +36,11 @@ export interface FileSystemParts {
 }
 
 /** An NTFS volume opened for reading. */
-export class NtfsFileSystem implements FileSystem, XattrFs {
+export class NtfsFileSystem implements FileSystem, XattrFs, SparseFs {
   readonly device: Volume['device'];
   readonly readonly: boolean = true;
   readonly caseInsensitive = true;
-  readonly abilities: ReadonlySet<FsAbility> = new Set<FsAbility>(['trim', 'xattr']);
+  readonly abilities: ReadonlySet<FsAbility> = new Set<FsAbility>(['trim', 'xattr', 'sparse']);
   readonly root: NtfsNode;
   protected readonly volume: Volume;
   protected readonly options: MountOptions;
@@ -179,6 +183,26 @@ export class NtfsFileSystem implements FileSystem, XattrFs {
 
   async removeXattr(_node: FsNode, name: string): Promise<void> {
     throw new FsError('EROFS', { operation: 'removexattr', path: name });
+  }
+
+  async *extents(fsNode: FsNode): AsyncGenerator<FileExtent> {
+    const node = this.own(fsNode, 'extents');
+    const { attribute, behind } = await this.shared(async () => {
+      const inode = await this.volume.inode(node);
+      return { attribute: this.content.stream(inode, node.stream), behind: inode.isReparsePoint && node.stream === '' };
+    });
+    if (attribute === undefined) return;
+    // The clusters of an overlaid file say nothing about its contents.
+    if (!behind) yield* extentsOf(attribute, this.volume.geometry.clusterSize);
+    else if (sizeOf(attribute) > 0) yield { offset: 0, length: sizeOf(attribute), kind: 'data' };
+  }
+
+  async punchHole(_node: FsNode, _offset: number, _length: number): Promise<void> {
+    throw new FsError('EROFS', { operation: 'punch_hole' });
+  }
+
+  async allocate(_node: FsNode, _offset: number, _length: number): Promise<void> {
+    throw new FsError('EROFS', { operation: 'fallocate' });
   }
 
   async statfs(): Promise<FsStatvfs> {

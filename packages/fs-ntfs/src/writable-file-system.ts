@@ -12,7 +12,7 @@ import type {
   WritableFs,
 } from '@vmcraft/core/contracts';
 import { FsError } from '@vmcraft/core/errors';
-import { sizeOf } from './attribute.js';
+import { type Attribute, sizeOf } from './attribute.js';
 import type { Bitmap } from './bitmap.js';
 import { type FileSystemParts, NtfsFileSystem } from './file-system.js';
 import type { Inode } from './inode.js';
@@ -37,7 +37,13 @@ const SERIAL = /^[0-9A-Fa-f]{16}$/;
 /** An NTFS volume opened for reading and writing. */
 export class NtfsWritableFileSystem extends NtfsFileSystem implements WritableFs, LabelFs {
   override readonly readonly = false;
-  override readonly abilities: ReadonlySet<FsAbility> = new Set<FsAbility>(['write', 'xattr', 'trim', 'label']);
+  override readonly abilities: ReadonlySet<FsAbility> = new Set<FsAbility>([
+    'write',
+    'xattr',
+    'sparse',
+    'trim',
+    'label',
+  ]);
   readonly #writer: Writer;
   readonly #names: NameEditor;
   readonly #plain: PlainRewriter;
@@ -160,6 +166,34 @@ export class NtfsWritableFileSystem extends NtfsFileSystem implements WritableFs
       const inode = await this.#writableFile(node, 'truncate');
       const attribute = await this.#plain.open(inode, node.stream, size);
       await this.#writer.attributes.resize(inode, attribute, size, 'truncate');
+      this.#stampContents(inode);
+      await this.#writer.commit(inode);
+    });
+  }
+
+  override punchHole(fsNode: FsNode, offset: number, length: number): Promise<void> {
+    return this.#changeRange(fsNode, 'punch_hole', offset, length, (inode, attribute) =>
+      this.#writer.attributes.punch(inode, attribute, offset, length),
+    );
+  }
+
+  override allocate(fsNode: FsNode, offset: number, length: number): Promise<void> {
+    return this.#changeRange(fsNode, 'fallocate', offset, length, (inode, attribute) =>
+      this.#writer.attributes.allocate(inode, attribute, offset, length),
+    );
+  }
+
+  #changeRange(
+    fsNode: FsNode,
+    operation: string,
+    offset: number,
+    length: number,
+    work: (inode: Inode, attribute: Attribute) => Promise<void>,
+  ): Promise<void> {
+    return this.#change(fsNode, operation, async (node) => {
+      if (!(offset >= 0 && length > 0)) throw new FsError('EINVAL', { operation });
+      const inode = await this.#writableFile(node, operation);
+      await work(inode, await this.#plain.open(inode, node.stream, Number.POSITIVE_INFINITY));
       this.#stampContents(inode);
       await this.#writer.commit(inode);
     });

@@ -1,7 +1,7 @@
+import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { execFileSync } from 'node:child_process';
 import type { MemoryDevice } from '@vmcraft/core/block';
 import type { BlockDevice } from '@vmcraft/core/contracts';
 import { fsDriverCompliance, requireTools } from '@vmcraft/testkit';
@@ -36,9 +36,9 @@ for (const [name, options] of [
         name: `ntfs, ${name}`,
         create: async () => ({
           driver: ntfsDriver,
-          device: mkntfs(24 * MIB, options),
+          device: mkntfs(12 * MIB, options),
           type: 'ntfs',
-          abilities: ['write', 'trim', 'label', 'xattr'],
+          abilities: ['write', 'trim', 'label', 'xattr', 'sparse'],
           lacks: ['owners', 'modes'],
           check: ntfsfix,
         }),

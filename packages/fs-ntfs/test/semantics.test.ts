@@ -1,11 +1,20 @@
 import { encodeUtf16, viewOf } from '@vmcraft/core/binary';
-import { S_IFBLK, S_IFCHR, S_IFIFO, S_IFLNK, S_IFMT, S_IFSOCK } from '@vmcraft/core/contracts';
+import {
+  type FsAbilities,
+  type FsNode,
+  S_IFBLK,
+  S_IFCHR,
+  S_IFIFO,
+  S_IFLNK,
+  S_IFMT,
+  S_IFSOCK,
+} from '@vmcraft/core/contracts';
 import { requireTools } from '@vmcraft/testkit';
 import { describe, expect, it } from 'vitest';
 import { ntfsDriver } from '../src/index.js';
 import { ReparseTag } from '../src/layout-reparse.js';
 import { decodeReparse, encodeLink, encodeReparse, linkTarget, unsupportedTag } from '../src/reparse.js';
-import { at, contents, DIR, FILE, mkntfs, names, openWritable, pattern } from './support.js';
+import { at, contents, DIR, FILE, mkntfs, names, openWritable, pattern, type WritableFileSystem } from './support.js';
 
 const MIB = 1024 * 1024;
 const LINK = S_IFLNK | 0o777;
@@ -146,5 +155,47 @@ describe.runIf(requireTools('mkntfs'))('names and contents', () => {
     await (fs as unknown as { setUuid(l: string): Promise<void> }).setUuid('0123456789abcdef');
     await fs.close();
     expect(await ntfsDriver.probe(device)).toMatchObject({ label: 'Näme', uuid: '0123456789ABCDEF' });
+  });
+});
+
+describe.runIf(requireTools('mkntfs'))('holes', () => {
+  it('are listed, made and filled', async () => {
+    const device = mkntfs(16 * MIB, ['-c', '4096']);
+    const fs = (await openWritable(device)) as WritableFileSystem & FsAbilities['sparse'];
+    const kinds = async (node: FsNode): Promise<string> => {
+      let out = '';
+      let end = 0;
+      for await (const run of fs.extents(node)) {
+        expect(run.offset).toBe(end);
+        end += run.length;
+        out += `${run.kind}:${run.length} `;
+      }
+      expect(end).toBe((await fs.stat(node)).size);
+      return out.trim();
+    };
+    const node = await fs.create(fs.root, 'f', { mode: FILE });
+    const expected = pattern(40_000);
+    await fs.write(node, 0, expected);
+    expect(await kinds(node)).toBe('data:40000');
+    await fs.punchHole(node, 5000, 20_000);
+    expected.fill(0, 5000, 25_000);
+    expect(await kinds(node)).toBe('data:8192 hole:16384 data:15424');
+    expect(await contents(fs, node)).toEqual(expected);
+    expect((await fs.stat(node)).blocks).toBe(6 * 8);
+    await fs.allocate(node, 10_000, 50_000);
+    expect((await fs.stat(node)).size).toBe(60_000);
+    expect(await kinds(node)).toMatch(/^data:(8192 data:16384 data:15424|40000) unwritten:20000$/);
+    const grown = new Uint8Array(60_000);
+    grown.set(expected);
+    expect(await contents(fs, node)).toEqual(grown);
+    await fs.write(node, 55_000, pattern(10, 3));
+    grown.set(pattern(10, 3), 55_000);
+    expect(await contents(fs, node)).toEqual(grown);
+    await fs.punchHole(node, 0, 100_000);
+    expect(await contents(fs, node)).toEqual(new Uint8Array(60_000));
+    expect((await fs.stat(node)).blocks).toBe(0);
+    await fs.close();
+    const again = await ntfsDriver.open(device, { readonly: true });
+    expect(await contents(again, await at(again, 'f'))).toEqual(new Uint8Array(60_000));
   });
 });
