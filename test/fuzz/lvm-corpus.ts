@@ -8,12 +8,12 @@ const FIXTURES = join(import.meta.dirname, '../../packages/storage-lvm/test/fixt
 
 /** Fixtures, and how many of the mutations each gets: as they are, and with checksums that are right again. */
 const GROUPS: readonly (readonly [group: string, damaged: number, resealed: number])[] = [
-  ['ring', 10, 30],
-  ['linear', 3, 6],
+  ['ring', 20, 60],
+  ['linear', 1, 2],
   ['snapshot', 6, 10],
-  ['thin', 2, 6],
-  ['raid', 1, 1],
-  ['cache', 1, 3],
+  ['thin', 1, 5],
+  ['raid', 0.3, 0.3],
+  ['cache', 0.3, 1],
 ];
 
 /** Bytes of a page. */
