@@ -137,9 +137,10 @@ function packedSize(value: Uint8Array): { packed: number; needed: number } {
     const next = view.getUint32(at, true);
     const size = 8 + view.getUint8(at + 5) + 1 + view.getUint16(at + 6, true);
     if (at + size > value.length || next % 4 !== 0 || (next !== 0 && next < size)) throw invalid('ntfs_ea');
-    packed += size - 4 + 1;
+    // Packed, an attribute has no offset of the next one.
+    packed += size - 4;
     needed += (view.getUint8(at + 4) & 0x80) === 0 ? 0 : 1;
-    if (next === 0) return { packed, needed };
+    if (next === 0 || at + next === value.length) return { packed, needed };
     at += next;
   }
   throw invalid('ntfs_ea');
