@@ -19,7 +19,25 @@ export { injectDriver } from './drivers/inject-folder.js';
 export { type InjectVirtioOptions, injectVirtio } from './drivers/inject-virtio.js';
 export { type FirstBootOptions, type FirstBootScript, firstBoot } from './firstboot/firstboot.js';
 export { HIVE_SHELL_HELP, HiveShell, type HiveShellResult, type HiveShellStep } from './hive-shell/hive-shell.js';
-export * from './inf/index.js';
+export {
+  decodeInfText,
+  describeTarget,
+  type InfArchitecture,
+  type InfDevice,
+  type InfEncoding,
+  InfFile,
+  type InfFileCopy,
+  type InfInstall,
+  type InfReadOptions,
+  type InfRegChange,
+  type InfService,
+  type InfTarget,
+  type InfVersion,
+  readInfInstall,
+  readInfModels,
+  readInfVersion,
+  readSourceFiles,
+} from './inf/index.js';
 export { peArchitecture } from './inspect/architecture.js';
 export { WindowsInspector } from './inspect/inspector.js';
 export { plugin } from './plugin.js';

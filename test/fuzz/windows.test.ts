@@ -1,0 +1,9 @@
+import { fuzzGroup } from './fuzz-group.js';
+import { makeWindowsCorpus } from './windows-corpus.js';
+
+fuzzGroup({
+  title: 'damaged driver INFs and account values',
+  needs: [],
+  worker: 'windows-worker.ts',
+  make: makeWindowsCorpus,
+});
