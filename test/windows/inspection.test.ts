@@ -118,6 +118,28 @@ describe.runIf(requireTools(...LOOK_ALIKE_NEEDS))('inspection of look-alikes', (
   });
 });
 
+describe.runIf(requireTools(...LOOK_ALIKE_NEEDS))('several systems in one guest', () => {
+  it('are found in the order of their devices, each with the boot configuration of its disk', {
+    timeout: 120_000,
+  }, async () => {
+    const [first, second] = [await lookAlike('win7-x64'), await lookAlike('win2k22')];
+    for (let round = 0; round < 2; round++) {
+      await using g = await GuestFS.open([first.disk, second.disk], { readonly: true });
+      const found = await g.inspectOsInfo();
+      expect(found.map((os) => [os.root, os.hostname?.value])).toEqual([
+        ['/dev/sda2', 'SEVEN64'],
+        ['/dev/sdb3', 'SRV2022'],
+      ]);
+      expect(found.map((os) => os.windows?.firmware)).toEqual([
+        { value: 'bios', source: '/dev/sda1:/Boot/BCD' },
+        { value: 'uefi', source: '/dev/sdb1:/EFI/Microsoft/Boot/BCD' },
+      ]);
+      expect(found.map((os) => os.driveMappings?.C)).toEqual(['/dev/sda2', '/dev/sdb3']);
+      await expect(g.mountRoot()).rejects.toThrow('several systems');
+    }
+  });
+});
+
 function bootStore(built: LookAlike): string {
   if (built.release.firmware === 'uefi') return `${device(built, 'esp')}:/EFI/Microsoft/Boot/BCD`;
   return `${device(built, built.release.systemReserved === true ? 'reserved' : 'windows')}:/Boot/BCD`;

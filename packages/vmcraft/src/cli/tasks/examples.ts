@@ -30,6 +30,11 @@ export const TASK_EXAMPLES: Readonly<Record<string, string>> = {
   $ vmcraft filesystems disk.qcow2
   $ vmcraft filesystems --all --long -h --uuids disk.qcow2
   $ vmcraft filesystems --json disk.qcow2 | jq '.filesystems[] | select(.vfs == "ext4")'`,
+  registry: `Examples:
+  $ vmcraft registry win.qcow2 --reg-read SOFTWARE 'Microsoft\\Windows NT\\CurrentVersion' ProductName
+  $ vmcraft registry win.qcow2 --reg-write SYSTEM 'CurrentControlSet\\Services\\viostor' Start dword:0
+  $ vmcraft registry win.qcow2 --reg-import changes.reg --reg-list SYSTEM Select
+  $ vmcraft registry -w win.qcow2 NTUSER.DAT:Alice     a shell: cd, ls, lsval, setval, add, del, commit`,
   df: `Examples:
   $ vmcraft df -h disk.qcow2
   $ vmcraft df --json disk.qcow2 | jq '.filesystems[].usePercent'`,
