@@ -4,6 +4,7 @@ import { randomFillSync } from 'node:crypto';
 import { closeSync, existsSync, mkdirSync, openSync, truncateSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { findTool } from './host.mjs';
 import { host } from './sampler.mjs';
 
 const repository = fileURLToPath(new URL('..', import.meta.url));
@@ -15,6 +16,7 @@ export const WORK = {
   readBytes: 1024 * MiB,
   smallFiles: 10_000,
   largeBytes: 300 * MiB,
+  luksBytes: 512 * MiB,
 };
 
 /** A file of bytes that do not compress. */
@@ -77,6 +79,27 @@ export function readImages(folder) {
   execFileSync('rm', ['-r', tree]);
   asQcow2(raw, qcow2);
   return { raw, qcow2 };
+}
+
+/** A volume of random bytes, encrypted by qemu as LUKS1; and the same as LUKS2 where cryptsetup is there to convert the header. */
+export function luksImages(folder) {
+  const [plain, luks1, luks2, key] = ['plain', 'luks1', 'luks2', 'luks-key'].map((name) => join(folder, name));
+  writeFileSync(key, 'benchmark');
+  writeRandom(plain, WORK.luksBytes);
+  const secret = ['--object', `secret,id=s,file=${key}`];
+  if (findTool('cryptsetup') === undefined) {
+    host('qemu-img', 'convert', ...secret, '-O', 'luks', '-o', 'key-secret=s,iter-time=10', plain, luks1);
+    return { luks1, key };
+  }
+  // The header of cryptsetup can be converted afterwards, that of qemu cannot.
+  writeFileSync(luks1, '');
+  truncateSync(luks1, WORK.luksBytes + 2 * MiB);
+  host('cryptsetup', '-q', 'luksFormat', '--type', 'luks1', '--pbkdf-force-iterations', '1000', luks1, key);
+  const target = `driver=luks,key-secret=s,file.driver=file,file.filename=${luks1}`;
+  host('qemu-img', 'convert', '-n', ...secret, '--target-image-opts', plain, target);
+  execFileSync('cp', [luks1, luks2]);
+  host('cryptsetup', '-q', 'convert', '--type', 'luks2', luks2);
+  return { luks1, luks2, key };
 }
 
 /** What is written into guests: 10 000 small files, and one of 300 MiB. */

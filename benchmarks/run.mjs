@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { must, root } from '../tools/workspace.mjs';
-import { guests, readImages, WORK, walkImages, writeSources } from './fixtures.mjs';
+import { guests, luksImages, readImages, WORK, walkImages, writeSources } from './fixtures.mjs';
 import { findTool, hostFacts } from './host.mjs';
 import { installSize } from './install-size.mjs';
 import { report } from './report.mjs';
@@ -15,6 +15,7 @@ import { measure } from './sampler.mjs';
 import {
   bundleJobs,
   inspectContestants,
+  luksContestants,
   readContestants,
   startContestants,
   walkContestants,
@@ -78,6 +79,7 @@ try {
       : {}),
     walk: await compare('walk', walkContestants(folder, walk)),
     read: await compare('read', readContestants(folder, read)),
+    luks: await compare('read LUKS', luksContestants(luksImages(folder))),
     small: await compare(
       'write small files',
       writeContestants(folder, sources.small, { files: WORK.smallFiles + 120, bytes: WORK.smallFiles * 2480 }),

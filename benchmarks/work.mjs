@@ -17,7 +17,7 @@ const isRoot = process.getuid?.() === 0;
 
 /** Bundle the programs of the folder `jobs`. */
 export async function bundleJobs(folder) {
-  const names = ['inspect', 'read', 'walk', 'write'];
+  const names = ['decrypt', 'inspect', 'read', 'walk', 'write'];
   await build({
     entryPoints: names.map((name) => fileURLToPath(new URL(`jobs/${name}.mjs`, import.meta.url))),
     outdir: join(folder, 'jobs'),
@@ -118,6 +118,45 @@ export function readContestants(folder, { raw, qcow2 }) {
     { name: 'vmcraft, in-process', argv: node(job('read'), raw, '/large'), check },
     { name: 'debugfs cat', argv: theirs, ...discard },
     ...(findTool('icat') ? [{ name: 'icat', argv: ['icat', raw, inodeOf(raw)], ...discard }] : []),
+  ];
+}
+
+/** Read an encrypted volume; qemu and nbdkit know LUKS1 only, whose sectors are encrypted in the same way. */
+export function luksContestants({ luks1, luks2, key }) {
+  const check = expectText(`"bytes":${WORK.luksBytes}`);
+  const source = `driver=luks,key-secret=s,file.driver=file,file.filename=${luks1}`;
+  const step = 64;
+  const reads = Array.from({ length: WORK.luksBytes / (step << 20) }, (_, i) => [
+    '-c',
+    `read -q ${i * step}M ${step}M`,
+  ]);
+  return [
+    { name: 'vmcraft', argv: node(job('decrypt'), luks2 ?? luks1, key), check },
+    {
+      name: 'qemu-io',
+      argv: ['qemu-io', '-r', '--object', `secret,id=s,file=${key}`, '--image-opts', ...reads.flat(), source],
+      output: 'discard',
+    },
+    ...(findTool('nbdkit') && findTool('nbdcopy')
+      ? [
+          {
+            name: 'nbdkit luks filter',
+            argv: [
+              'nbdkit',
+              '-r',
+              '-U',
+              '-',
+              '--filter=luks',
+              'file',
+              luks1,
+              `passphrase=+${key}`,
+              '--run',
+              'nbdcopy "$uri" null:',
+            ],
+            output: 'discard',
+          },
+        ]
+      : []),
   ];
 }
 
