@@ -2,23 +2,40 @@ import { access, constants } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { type BackendContext, CapabilityError, HostError, UnsupportedFeatureError } from '@vmcraft/core';
 import { execa } from 'execa';
-import { z } from 'zod';
 
 /** One image of a chain, as `qemu-img info --output=json` has it. */
-const imageInfo = z.object({
-  filename: z.string(),
-  format: z.string(),
-  'virtual-size': z.number(),
-  'backing-filename': z.string().optional(),
-  'full-backing-filename': z.string().optional(),
-  'format-specific': z.object({ type: z.string(), data: z.record(z.string(), z.unknown()) }).optional(),
-});
+export interface QemuImageInfo {
+  readonly filename: string;
+  readonly format: string;
+  readonly 'virtual-size': number;
+  readonly 'backing-filename'?: string;
+  readonly 'full-backing-filename'?: string;
+  readonly 'format-specific'?: { readonly type: string; readonly data: Readonly<Record<string, unknown>> };
+}
 
-/** One image of a chain. */
-export type QemuImageInfo = z.infer<typeof imageInfo>;
+/** What qemu-img printed, if it is of the form that its manual describes. @throws HostError */
+function parseInfo(path: string, text: string): QemuImageInfo {
+  const info = JSON.parse(text) as Partial<QemuImageInfo> | null;
+  const isText = (value: unknown): boolean => value === undefined || typeof value === 'string';
+  const specific = info?.['format-specific'];
+  const isWhole =
+    typeof info?.filename === 'string' &&
+    typeof info.format === 'string' &&
+    typeof info['virtual-size'] === 'number' &&
+    isText(info['backing-filename']) &&
+    isText(info['full-backing-filename']) &&
+    (specific === undefined || (typeof specific.data === 'object' && specific.data !== null));
+  if (isWhole) return info as QemuImageInfo;
+  throw new HostError({ path, operation: 'open', reason: 'qemu-img says nothing that is understood' });
+}
 
-/** VMDK's extent list within `format-specific`. */
-const extents = z.array(z.object({ filename: z.string() }));
+/** Names in VMDK's extent list within `format-specific`; none of other formats. */
+function extentNames(info: QemuImageInfo): readonly string[] {
+  const list: unknown = info['format-specific']?.data.extents;
+  if (!Array.isArray(list)) return [];
+  const names = list.map((extent: { filename?: unknown } | null) => extent?.filename);
+  return names.every((name) => typeof name === 'string') ? names : [];
+}
 
 /** Absolute path of a program of qemu, or undefined. */
 export async function findProgram(name: string): Promise<string | undefined> {
@@ -82,12 +99,11 @@ async function oneInfo(
     const reason = result.stderr.trim().replace(/^qemu-img: /, '') || `qemu-img ended with status ${result.exitCode}`;
     throw new HostError({ path, operation: 'open', reason });
   }
-  return imageInfo.parse(JSON.parse(result.stdout));
+  return parseInfo(path, result.stdout);
 }
 
 async function checkExtents(path: string, info: QemuImageInfo, context: BackendContext): Promise<void> {
-  const list = extents.safeParse(info['format-specific']?.data.extents);
-  for (const { filename } of list.success ? list.data : []) {
+  for (const filename of extentNames(info)) {
     if (filename !== path) await allowed(path, filename, context);
   }
 }

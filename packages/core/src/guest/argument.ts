@@ -2,7 +2,7 @@ import type { z } from 'zod';
 import type { ByteSink } from '../contracts/index.js';
 import { isWindowsPath } from './windows-syntax.js';
 
-/** The zod module, handed to the schema builders so that it is only imported when one is needed. */
+/** The zod module, handed to the schema builders: whoever wants schemas has it, nothing here needs it to run. */
 export type Zod = typeof z;
 
 export type { ByteSink };
@@ -36,8 +36,12 @@ export interface ArgKind<T = unknown> {
   readonly name: KindName;
   /** A list of such values (guestfs `StringList`). */
   readonly list: boolean;
-  /** Quick check of a value; the schema says the same, and what is wrong. */
+  /** Check of a value; the schema says the same. */
   accepts(value: unknown): value is T;
+  /** What a value must be, for errors: `must be true or false`. */
+  readonly expects?: string;
+  /** Of a list: what its values are. */
+  readonly element?: ArgKind;
   schema(zod: Zod): z.ZodType<T>;
 }
 
@@ -64,6 +68,7 @@ function textKind(name: KindName, refine?: { test(value: string): boolean; messa
     name,
     list: false,
     accepts: (value): value is string => isText(value) && (refine === undefined || refine.test(value)),
+    expects: refine?.message ?? 'must be a string without NUL',
     schema: (zod) => {
       const text = zod.string().refine((s) => !s.includes(NUL), 'must not contain NUL');
       return refine === undefined ? text : text.refine((s) => refine.test(s), refine.message);
@@ -77,6 +82,7 @@ function numberKind(name: KindName, min: number, max: number): ArgKind<number> {
     list: false,
     accepts: (value): value is number =>
       Number.isInteger(value) && (value as number) >= min && (value as number) <= max,
+    expects: `must be a whole number from ${min} to ${max}`,
     schema: (zod) => zod.number().int().min(min).max(max),
   };
 }
@@ -131,6 +137,7 @@ export const Bool: ArgKind<boolean> = {
   name: 'Bool',
   list: false,
   accepts: (value): value is boolean => typeof value === 'boolean',
+  expects: 'must be true or false',
   schema: (zod) => zod.boolean(),
 };
 
@@ -139,6 +146,7 @@ export const BufferIn: ArgKind<Uint8Array | string> = {
   name: 'BufferIn',
   list: false,
   accepts: (value): value is Uint8Array | string => typeof value === 'string' || value instanceof Uint8Array,
+  expects: 'must be bytes or a string',
   schema: (zod) => zod.union([zod.string(), zod.instanceof(Uint8Array)]),
 };
 
@@ -147,6 +155,7 @@ export const OptString: ArgKind<string | null | undefined> = {
   name: 'OptString',
   list: false,
   accepts: (value): value is string | null | undefined => value === null || value === undefined || isText(value),
+  expects: 'must be a string without NUL, or nothing',
   schema: (zod) =>
     zod
       .string()
@@ -164,8 +173,8 @@ export const FileIn: ArgKind<FileSource> = {
   name: 'FileIn',
   list: false,
   accepts: (value): value is FileSource => isText(value) || isByteStream(value),
-  schema: (zod) =>
-    zod.custom<FileSource>((v) => isText(v) || isByteStream(v), 'must be a host path or an async iterable of bytes'),
+  expects: 'must be a host path or an async iterable of bytes',
+  schema: (zod) => zod.custom<FileSource>((v) => isText(v) || isByteStream(v)),
 };
 
 /** Where an action writes bytes to on the host. */
@@ -173,7 +182,8 @@ export const FileOut: ArgKind<FileTarget> = {
   name: 'FileOut',
   list: false,
   accepts: (value): value is FileTarget => isText(value) || isSink(value),
-  schema: (zod) => zod.custom<FileTarget>((v) => isText(v) || isSink(v), 'must be a host path or a byte sink'),
+  expects: 'must be a host path or a byte sink',
+  schema: (zod) => zod.custom<FileTarget>((v) => isText(v) || isSink(v)),
 };
 
 /** A list of values of a kind of text. */
@@ -182,6 +192,8 @@ export function StringList(kind: ArgKind<string>): ArgKind<readonly string[]> {
     name: kind.name,
     list: true,
     accepts: (value): value is readonly string[] => Array.isArray(value) && value.every((v) => kind.accepts(v)),
+    expects: 'must be a list',
+    element: kind,
     schema: (zod) => zod.array(kind.schema(zod)),
   };
 }

@@ -22,7 +22,7 @@ type Runner = (g: Session, ...args: unknown[]) => unknown;
  * @throws UsageError for wrong arguments or the wrong state; else what the action throws
  */
 export async function callAction(session: Session, action: AnyAction, given: readonly unknown[]): Promise<unknown> {
-  const args = await checkArguments(action, given);
+  const args = checkArguments(action, given);
   const { trace: tracing, identifier } = session.settings;
   const trace = (line: string): void => {
     if (tracing) session.events.emit('trace', identifier === '' ? line : `${identifier}: ${line}`);
@@ -106,7 +106,7 @@ function resolveMountable(session: Session, action: AnyAction, text: string): st
 }
 
 /** @returns the positional arguments and the options object @throws UsageError */
-async function checkArguments(action: AnyAction, given: readonly unknown[]): Promise<unknown[]> {
+function checkArguments(action: AnyAction, given: readonly unknown[]): unknown[] {
   const { args } = action;
   const options = action.options ?? {};
   const takesOptions = Object.keys(options).length > 0;
@@ -114,7 +114,7 @@ async function checkArguments(action: AnyAction, given: readonly unknown[]): Pro
     throw new UsageError(`takes ${args.length} arguments, not ${given.length}`, { action: action.name });
   }
   for (const [i, arg] of args.entries()) {
-    if (!arg.kind.accepts(given[i])) await reject(action, arg, given[i]);
+    if (!arg.kind.accepts(given[i])) reject(action, arg, given[i]);
   }
   const values = (given[args.length] ?? {}) as Record<string, unknown>;
   if (typeof values !== 'object') throw new UsageError('options must be an object', { action: action.name });
@@ -122,19 +122,17 @@ async function checkArguments(action: AnyAction, given: readonly unknown[]): Pro
     const kind = Object.hasOwn(options, name) ? options[name] : undefined;
     if (kind === undefined)
       throw new UsageError(`there is no option '${name}'`, { action: action.name, argument: name });
-    if (value !== undefined && !kind.accepts(value)) await reject(action, { name, kind }, value);
+    if (value !== undefined && !kind.accepts(value)) reject(action, { name, kind }, value);
   }
   return [...Array.from(args, (_, i) => given[i]), values];
 }
 
-/** Say what is wrong with a value. The schema is only built here: it takes longer than most actions. */
-async function reject(action: AnyAction, { name, kind }: Arg, value: unknown): Promise<never> {
-  const { z } = await import('zod');
-  const schema = kind.list ? kind.schema(z) : kind.schema(z);
-  const issue = schema.safeParse(value).error?.issues[0];
-  const at = issue?.path.length ? `[${issue.path.join('.')}]` : '';
-  const reason = issue?.message ?? 'not a valid value';
-  throw new UsageError(`${name}${at}: ${reason}`, { action: action.name, argument: name });
+/** Say what is wrong with a value, or with the first wrong value of a list. */
+function reject(action: AnyAction, { name, kind }: Arg, value: unknown): never {
+  const { element } = kind;
+  const wrong = element !== undefined && Array.isArray(value) ? value.findIndex((v) => !element.accepts(v)) : -1;
+  const [at, expects] = wrong < 0 ? ['', kind.expects] : [`[${wrong}]`, element?.expects];
+  throw new UsageError(`${name}${at}: ${expects ?? 'not a valid value'}`, { action: action.name, argument: name });
 }
 
 /** Kinds of arguments that say what an action works on. */

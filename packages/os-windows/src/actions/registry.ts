@@ -31,7 +31,8 @@ const RegistryDataKind: ArgKind<RegistryData> = {
   name: 'PlainString',
   list: false,
   accepts: isData,
-  schema: (zod) => zod.custom<RegistryData>(isData, 'must be text, a number, a bigint, a list of text, or bytes'),
+  expects: 'must be text, a number, a bigint, a list of text, or bytes',
+  schema: (zod) => zod.custom<RegistryData>(isData),
 };
 
 /** Everything but the declarations is loaded when the first of these actions runs. */

@@ -49,6 +49,7 @@ const AttributeBits: ArgKind<number | bigint> = {
   list: false,
   accepts: (value): value is number | bigint =>
     typeof value === 'bigint' ? value >= -(2n ** 63n) && value < 2n ** 64n : Int64.accepts(value),
+  expects: 'must be a whole number of 64 bits',
   schema: (zod) =>
     zod.union([
       Int64.schema(zod),
