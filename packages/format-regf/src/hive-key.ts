@@ -22,7 +22,10 @@ import type { RegistryData, RegistryTypeLike } from './value-types.js';
 export class HiveKey {
   #identity: KeyIdentity;
   #name: string;
-  #time: bigint;
+  /** Halves of the last-written time. */
+  #high: number;
+  #low: number;
+  #generation: number;
 
   /** @internal Made by {@link Hive}; its key node is in memory. */
   constructor(
@@ -31,7 +34,10 @@ export class HiveKey {
   ) {
     this.#identity = state.handles.identify(cell);
     this.#name = keyName(state.cells, cell);
-    this.#time = lastWritten(state, cell);
+    const time = openKeyNode(state.cells, cell) + Nk.lastWritten;
+    this.#high = state.store.u32(time + 4);
+    this.#low = state.store.u32(time);
+    this.#generation = state.store.generation;
   }
 
   /**
@@ -52,15 +58,14 @@ export class HiveKey {
   }
 
   get name(): string {
-    const { cells, store } = this.state;
-    this.#name = store.peek(() => keyName(cells, this.cell)) ?? this.#name;
+    this.#refresh();
     return this.#name;
   }
 
   /** 100 ns units since 1601-01-01 UTC. */
   get lastWrittenTime(): bigint {
-    this.#time = this.state.store.peek(() => lastWritten(this.state, this.cell)) ?? this.#time;
-    return this.#time;
+    this.#refresh();
+    return (BigInt(this.#high) << 32n) | BigInt(this.#low);
   }
 
   /** To the millisecond; undefined when none is recorded. */
@@ -276,6 +281,20 @@ export class HiveKey {
     return this.state.store.mutate(work);
   }
 
+  /** Read name and time again when the hive has changed; pages that were changed stay in memory. */
+  #refresh(): void {
+    const { cells, store } = this.state;
+    if (this.#generation === store.generation) return;
+    const { cell } = this;
+    this.#name = store.peek(() => keyName(cells, cell)) ?? this.#name;
+    store.peek(() => {
+      const time = openKeyNode(cells, cell) + Nk.lastWritten;
+      this.#high = store.u32(time + 4);
+      this.#low = store.u32(time);
+    });
+    this.#generation = store.generation;
+  }
+
   #run<T>(work: () => T): Promise<T> {
     return this.state.store.run(work);
   }
@@ -291,9 +310,4 @@ export class HiveKey {
   #subkeys(): HiveKey[] {
     return subkeyCells(this.state.cells, this.cell).map((cell) => this.#at(cell));
   }
-}
-
-function lastWritten({ store, cells }: HiveState, cell: number): bigint {
-  const position = openKeyNode(cells, cell) + Nk.lastWritten;
-  return (BigInt(store.u32(position + 4)) << 32n) | BigInt(store.u32(position));
 }

@@ -49,6 +49,7 @@ export class HandleTable {
 
   /** The same key as it is now; undefined when it was deleted. */
   follow(key: KeyIdentity): KeyIdentity | undefined {
+    if (this.#epochs.size === 0) return key;
     let now: KeyIdentity | undefined = key;
     while (now !== undefined && this.identify(now.cell).epoch !== now.epoch) {
       now = this.#moved.get(`${now.cell}:${now.epoch}`);

@@ -97,16 +97,12 @@ export function isBigData(size: number, minorVersion: number): boolean {
   return size > SEGMENT_SIZE && minorVersion > LAST_MINOR_WITHOUT_BIG_DATA;
 }
 
-/** A copy of a value's data. */
-export function valueData(cells: Cells, value: ValueRecord, minorVersion: number): Uint8Array {
-  const { store } = cells;
-  if (value.size === 0) return new Uint8Array(0);
-  if (value.inline !== undefined) return store.bytes(value.inline, value.size).slice();
-  if (isBigData(value.size, minorVersion) && cells.capacity(value.dataCell, 'ValueData') < value.size) {
-    return bigData(cells, value);
-  }
+/** File position of data that lies in one piece; undefined for a big data record. The data is not empty. */
+export function dataPosition(cells: Cells, value: ValueRecord, minorVersion: number): number | undefined {
+  if (value.inline !== undefined) return value.inline;
   // A cell that has room for all of it holds it plainly: hivex writes long values so whatever the version.
-  return store.bytes(cells.open(value.dataCell, value.size, 'ValueData'), value.size).slice();
+  const isBig = isBigData(value.size, minorVersion) && cells.capacity(value.dataCell, 'ValueData') < value.size;
+  return isBig ? undefined : cells.open(value.dataCell, value.size, 'ValueData');
 }
 
 /** Cells of the segments of a big data record, and that of their list. */
@@ -121,7 +117,8 @@ export function bigDataCells(cells: Cells, record: number): { list: number; segm
   return { list, segments };
 }
 
-function bigData(cells: Cells, value: ValueRecord): Uint8Array {
+/** The data of a big data record. */
+export function bigData(cells: Cells, value: ValueRecord): Uint8Array {
   const { segments } = bigDataCells(cells, value.dataCell);
   if (segments.length !== Math.ceil(value.size / SEGMENT_SIZE)) {
     const reason = `${segments.length} segments for ${value.size} bytes`;

@@ -1,13 +1,22 @@
 import { corrupt } from './corruption.js';
 import type { HiveState } from './hive-state.js';
 import { HiveValue } from './hive-value.js';
-import { readValue, type ValueRecord, valueCells, valueData } from './key-value.js';
+import { bigData, dataPosition, readValue, type ValueRecord, valueCells } from './key-value.js';
 import { BASE_BLOCK_SIZE } from './layout.js';
 
+const NO_DATA = new Uint8Array(0);
+
 /** A value with its data. */
-export function loadValue(state: HiveState, record: ValueRecord): HiveValue {
-  const raw = valueData(state.cells, record, state.base.minorVersion);
-  return new HiveValue(record.cell, record.name, record.type, raw);
+export function loadValue({ cells, store, base, writable }: HiveState, record: ValueRecord): HiveValue {
+  const { cell, name, type, size } = record;
+  if (size === 0) return new HiveValue(cell, name, type, 0, NO_DATA, 0);
+  const position = dataPosition(cells, record, base.minorVersion);
+  if (position === undefined) return new HiveValue(cell, name, type, size, bigData(cells, record), 0);
+  // Bytes of a hive that is only read do not change any more.
+  if (!writable && store.isInOnePage(position, size)) {
+    return new HiveValue(cell, name, type, size, store.pageBytes(position, size), store.placeOf(position));
+  }
+  return new HiveValue(cell, name, type, size, store.bytes(position, size).slice(), 0);
 }
 
 /**

@@ -2,27 +2,39 @@ import { encodeUtf16 } from '@vmcraft/core/binary';
 import { upcaseUnit } from './upcase.js';
 
 const CHUNK = 4096;
+/** Up to this length text is made from a kept array of just its length, which is faster than any decoder. */
+const SHORT = 96;
+const scratch: number[][] = Array.from({ length: SHORT + 1 }, (_, length) => new Array<number>(length).fill(0));
+const wide = new Uint16Array(CHUNK);
 
 /** Text of one byte a character (ISO 8859-1), as compressed names are. */
 export function decodeLatin1(data: Uint8Array): string {
-  if (data.length <= CHUNK) return String.fromCharCode.apply(null, data as unknown as number[]);
+  const { length } = data;
+  if (length <= SHORT) {
+    const units = scratch[length]!;
+    for (let i = 0; i < length; i++) units[i] = data[i]!;
+    return String.fromCharCode.apply(null, units);
+  }
   let out = '';
-  for (let i = 0; i < data.length; i += CHUNK) out += decodeLatin1(data.subarray(i, i + CHUNK));
+  for (let i = 0; i < length; i += CHUNK) {
+    out += String.fromCharCode.apply(null, data.subarray(i, i + CHUNK) as unknown as number[]);
+  }
   return out;
 }
 
-/** All UTF-16LE units of `data`, lone surrogates and NULs included; an odd last byte is left out. */
-export function decodeUnits(data: Uint8Array): string {
-  const count = data.length >> 1;
-  const units = new Uint16Array(Math.min(count, CHUNK));
+/** All UTF-16LE units of `length` bytes of `data`, lone surrogates and NULs included; an odd last byte is left out. */
+export function decodeUnits(data: Uint8Array, from = 0, length = data.length - from): string {
+  const count = length >> 1;
+  if (count <= SHORT) {
+    const units = scratch[count]!;
+    for (let i = 0, at = from; i < count; i++, at += 2) units[i] = data[at]! | (data[at + 1]! << 8);
+    return String.fromCharCode.apply(null, units);
+  }
   let out = '';
   for (let start = 0; start < count; start += CHUNK) {
-    const length = Math.min(CHUNK, count - start);
-    for (let i = 0; i < length; i++) {
-      const at = (start + i) * 2;
-      units[i] = data[at]! | (data[at + 1]! << 8);
-    }
-    out += String.fromCharCode.apply(null, units.subarray(0, length) as unknown as number[]);
+    const part = Math.min(CHUNK, count - start);
+    for (let i = 0, at = from + start * 2; i < part; i++, at += 2) wide[i] = data[at]! | (data[at + 1]! << 8);
+    out += String.fromCharCode.apply(null, wide.subarray(0, part) as unknown as number[]);
   }
   return out;
 }

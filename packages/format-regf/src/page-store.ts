@@ -71,6 +71,8 @@ export class PageStore {
   #mutation: Savepoint | undefined;
   #transaction: Savepoint | undefined;
   #queue: Promise<unknown> = Promise.resolve();
+  /** Counts changes: what was read at the same count is still so. */
+  generation = 0;
 
   /** @param cacheBytes how much of the unchanged hive to keep in memory, in bytes */
   constructor(source: HiveSource, cacheBytes: number) {
@@ -163,6 +165,7 @@ export class PageStore {
 
   #attempt<T>(work: () => T): T {
     const before = new Savepoint(this.#size);
+    this.generation++;
     this.#mutation = before;
     try {
       const result = work();
@@ -177,6 +180,7 @@ export class PageStore {
   }
 
   #goBack(before: Savepoint): void {
+    this.generation++;
     before.restore();
     this.#size = before.size;
   }
@@ -243,6 +247,21 @@ export class PageStore {
 
   i32(offset: number): number {
     return this.#page(offset, 4).view.getInt32(offset & PAGE_MASK, true);
+  }
+
+  /** Whether bytes lie in one page. */
+  isInOnePage(offset: number, length: number): boolean {
+    return (offset & PAGE_MASK) + length <= PAGE_SIZE;
+  }
+
+  /** All bytes of the page that holds [offset, offset + length), which lies in one page; see {@link placeOf}. */
+  pageBytes(offset: number, length: number): Uint8Array {
+    return this.#page(offset, length).bytes;
+  }
+
+  /** Where `offset` is within {@link pageBytes}. */
+  placeOf(offset: number): number {
+    return offset & PAGE_MASK;
   }
 
   /** A view where the bytes lie in one page, else a copy; not to be kept over a change, nor changed. */

@@ -32,7 +32,8 @@ export class MemoryHive implements HiveTarget {
   #size: number;
 
   constructor(bytes: Uint8Array) {
-    this.#bytes = bytes;
+    // Views of subclasses, such as Node's Buffer, are slower to make.
+    this.#bytes = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length);
     this.#size = bytes.length;
   }
 

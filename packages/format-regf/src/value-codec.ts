@@ -23,11 +23,13 @@ export function typeNumber(type: RegistryTypeLike): number {
   return number;
 }
 
-/** Text of UTF-16LE data up to its first NUL, as programs see a REG_SZ. */
-export function decodeString(data: Uint8Array): string {
-  const text = decodeUnits(data);
-  const end = text.indexOf('\0');
-  return end < 0 ? text : text.slice(0, end);
+/** Text of `length` bytes of UTF-16LE up to its first NUL, as programs see a REG_SZ. */
+export function decodeString(data: Uint8Array, from = 0, length = data.length - from): string {
+  const end = from + length;
+  const isTerminated = length >= 2 && length % 2 === 0 && data[end - 1] === 0 && data[end - 2] === 0;
+  const text = decodeUnits(data, from, isTerminated ? length - 2 : length);
+  const nul = text.indexOf('\0');
+  return nul < 0 ? text : text.slice(0, nul);
 }
 
 /** Strings of a REG_MULTI_SZ: each ends with NUL, an empty one ends the list. */

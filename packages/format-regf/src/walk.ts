@@ -40,10 +40,10 @@ class Guard {
   }
 
   take(values: readonly HiveValue[]): void {
-    for (const { cell, raw } of values) {
+    for (const { cell, size } of values) {
       const at = cell + BASE_BLOCK_SIZE;
       if (!this.#seen.add(cell)) throw corrupt('KeyValue', 'Key value', at, 'the value belongs to two keys');
-      this.#data += raw.length;
+      this.#data += size;
       if (this.#data > this.limit)
         throw corrupt('KeyValue', 'Key value', at, 'the values have more data than the hive');
     }

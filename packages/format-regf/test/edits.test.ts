@@ -13,7 +13,7 @@ describe.runIf(requireTools('hivexregedit', 'hivexml', 'reglookup'))('random cha
     [4, 5],
   ] as const)(
     'seed %i, version 1.%i: others read what was written',
-    { timeout: 60_000 },
+    { timeout: 300_000 },
     async (seed, minorVersion) => {
       const hive = await createHive({ minorVersion });
       const edits = new RandomEdits(hive, seed);

@@ -235,7 +235,7 @@ function spied(memory: MemoryHive, tell: () => void): HiveTarget {
 describe('large hives', () => {
   const MIB = 1024 * 1024;
 
-  it('are neither read nor written whole', { timeout: 60_000 }, async () => {
+  it('are neither read nor written whole', { timeout: 300_000 }, async () => {
     const hive = await createHive();
     const data = new Uint8Array(MIB).fill(0x5a);
     for (let i = 0; i < 100; i++) await (await hive.root.createSubkey(`Key ${i}`)).setValue('long', 'REG_BINARY', data);

@@ -97,7 +97,7 @@ function aclText(aces: ReturnType<typeof decodeSecurityDescriptor>['dacl']): str
 describe.runIf(requireTools(`data:${resolve(DATA, 'manifest.json')}`, 'reglookup'))('descriptors of real hives', () => {
   it.each(['hive/dissect-SYSTEM.gz', 'hive/nthive-testhive.gz', 'hive/libguestfs-windows-software'])(
     '%s: owners, lists, times and classes as reglookup says',
-    { timeout: 60_000 },
+    { timeout: 300_000 },
     async (file) => {
       const bytes = loadFile(file);
       const lines = withFile(bytes, (path) => output('reglookup', '-s', '-t', 'KEY', path)).split('\n');
