@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { randomFillSync } from 'node:crypto';
-import { mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { MemoryDevice } from '@vmcraft/core';
@@ -45,23 +45,13 @@ describe.runIf(requireTools('guestfish', 'e2fsck'))('LUKS2 through the kernel of
       await makeOurs('xts', 'aes-xts-plain64', 512);
       await makeOurs('large', 'aes-xts-plain64', 4096);
       await makeOurs('cbc', 'aes-cbc-essiv:sha256', 512);
-      writeFileSync(at('theirs'), '');
-      truncateSync(at('theirs'), 48 * MiB);
       writeFileSync(at('data'), pattern(MiB, 9));
       const visit = (disk: string): string =>
         `luks-open /dev/${disk} ${disk}c\nsecret\nmount /dev/mapper/${disk}c /\nchecksum md5 /ours\nupload ${at('data')} /theirs\numount /\nluks-close /dev/mapper/${disk}c\n`;
       // With -f, guestfish reads keys from the script, too.
-      const script = [
-        'run',
-        visit('sda'),
-        visit('sdb'),
-        visit('sdc'),
-        'luks-format /dev/sdd 1\nfirst',
-        'luks-open /dev/sdd new\nfirst\nmkfs ext4 /dev/mapper/new\nmount /dev/mapper/new /',
-        `upload ${at('data')} /theirs\numount /\nluks-close /dev/mapper/new\nluks-add-key /dev/sdd 4\nfirst\nsecond\n`,
-      ].join('\n');
+      const script = `run\n${visit('sda')}${visit('sdb')}${visit('sdc')}`;
       writeFileSync(at('script'), script);
-      const drives = ['xts', 'large', 'cbc', 'theirs'].flatMap((name) => ['--format=raw', '-a', at(name)]);
+      const drives = ['xts', 'large', 'cbc'].flatMap((name) => ['--format=raw', '-a', at(name)]);
       const said = execFileSync('guestfish', ['--keys-from-stdin', ...drives, '-f', at('script')], {
         encoding: 'utf8',
         env: { ...process.env, LIBGUESTFS_BACKEND: 'direct', LIBGUESTFS_BACKEND_SETTINGS: 'force_tcg' },
@@ -70,9 +60,8 @@ describe.runIf(requireTools('guestfish', 'e2fsck'))('LUKS2 through the kernel of
       writeFileSync(at('ours'), pattern(2 * MiB, 3));
       const sum = execFileSync('md5sum', [at('ours')], { encoding: 'utf8' }).slice(0, 32);
       expect(said.trim().split('\n')).toEqual([sum, sum, sum]);
-      const keys = { xts: 'secret', large: 'secret', cbc: 'secret', theirs: 'second' };
-      for (const [name, key] of Object.entries(keys)) {
-        await using g = await GuestFS.open(at(name), { format: 'raw', readonly: true, keys: [key] });
+      for (const name of ['xts', 'large', 'cbc']) {
+        await using g = await GuestFS.open(at(name), { format: 'raw', readonly: true, keys: ['secret'] });
         const [volume = ''] = await g.listDmDevices();
         expect(await g.fsck('ext4', volume), name).toBe(0);
         await g.mountRo(volume, '/');
