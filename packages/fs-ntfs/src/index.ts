@@ -15,3 +15,6 @@
  */
 export { ntfsDriver } from './driver.js';
 export { plugin } from './plugin.js';
+export type { Ace } from './security/ace.js';
+export { decodeDescriptor, encodeDescriptor, type SecurityDescriptor } from './security/descriptor.js';
+export { descriptorToSddl } from './security/sddl.js';
