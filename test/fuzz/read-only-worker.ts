@@ -1,11 +1,12 @@
 import { type BlockDevice, CapabilityError, type FsDriver } from '@vmcraft/core';
 import { isoDriver, readBootCatalog } from '@vmcraft/fs-iso9660';
 import { squashfsDriver } from '@vmcraft/fs-squashfs';
+import { xfsDriver } from '@vmcraft/fs-xfs';
 import { exerciseFs } from './exercise-filesystem.js';
 import { mutateSample } from './mutation-loop.js';
 import { PatchedDevice } from './patched.js';
 
-const DRIVERS: Readonly<Record<string, FsDriver>> = { iso9660: isoDriver, squashfs: squashfsDriver };
+const DRIVERS: Readonly<Record<string, FsDriver>> = { iso9660: isoDriver, squashfs: squashfsDriver, xfs: xfsDriver };
 
 await mutateSample(async (kind, data) => {
   const device: BlockDevice = new PatchedDevice(data);

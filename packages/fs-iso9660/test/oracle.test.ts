@@ -3,11 +3,12 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { MemoryDevice } from '@vmcraft/core/block';
-import { requireTools } from '@vmcraft/testkit';
+import { listHostTree, listTree, requireTools } from '@vmcraft/testkit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { isoDriver, readBootCatalog } from '../src/index.js';
-import { DISC_TOOLS, listHost, listOurs, makeTree } from './support.js';
+import { DISC_TOOLS, makeTree } from './support.js';
 
+const NAMES_ONLY = { attributes: false };
 const quiet = { stdio: ['ignore', 'ignore', 'ignore'] as ['ignore', 'ignore', 'ignore'] };
 
 /** How each disc is made. */
@@ -51,11 +52,11 @@ describe.runIf(requireTools(...DISC_TOOLS))('discs of real tools', () => {
   it.each(DISCS)('$name: the tree is the one it was made from', async ({ name, make }) => {
     const device = disc(name, make);
     await using fs = await isoDriver.open(device, { readonly: true });
-    const ours = await listOurs(fs, true);
+    const ours = await listTree(fs);
     // genisoimage shows the folder to which it moved what is too deep, and cuts long links when it writes them.
     const isTheirs = (l: string): boolean => make[0] === 'genisoimage' && /^\/(rr_moved|long link) /.test(l);
     const kept = (lines: string[]): string[] => lines.filter((l) => !isTheirs(l));
-    expect(kept(ours)).toEqual(kept(listHost(tree, true)));
+    expect(kept(ours)).toEqual(kept(listHostTree(tree)));
   });
 
   it.each([
@@ -67,7 +68,7 @@ describe.runIf(requireTools(...DISC_TOOLS))('discs of real tools', () => {
     execFileSync('xorriso', ['-outdev', path, ...options, '-map', tree, '/', ...filter], quiet);
     const device = MemoryDevice.from(readFileSync(path));
     await using fs = await isoDriver.open(device, { readonly: true });
-    expect(await listOurs(fs, true)).toEqual(listHost(tree, true));
+    expect(await listTree(fs)).toEqual(listHostTree(tree));
     const { blocks } = await fs.stat((await fs.lookup(fs.root, 'text'))!);
     expect(blocks * 512).toBeLessThan(20_000);
   });
@@ -75,15 +76,15 @@ describe.runIf(requireTools(...DISC_TOOLS))('discs of real tools', () => {
   it('joliet names, where Rock Ridge is left aside', async () => {
     const device = disc('joliet', ['genisoimage', '-R', '-J', '-joliet-long']);
     await using fs = await isoDriver.open(device, { readonly: true, mountOptions: ['norock'] });
-    const ours = await listOurs(fs, false);
-    expect(ours).toEqual(listHost(extracted('joliet', 'norock'), false));
+    const ours = await listTree(fs, NAMES_ONLY);
+    expect(ours).toEqual(listHostTree(extracted('joliet', 'norock'), NAMES_ONLY));
     expect(ours.some((l) => l.startsWith('/UPPER and Ünïcode ☃ '))).toBe(true);
   });
 
   it('plain names in lower case', async () => {
     const device = disc('plain', ['genisoimage', '-l', '-D', '-f'], join(tree, 'a'));
     await using fs = await isoDriver.open(device, { readonly: true });
-    expect(await listOurs(fs, false)).toEqual(listHost(join(tree, 'a'), false));
+    expect(await listTree(fs, NAMES_ONLY)).toEqual(listHostTree(join(tree, 'a'), NAMES_ONLY));
   });
 
   it('finds what two names of one file have in common', async () => {

@@ -1,20 +1,6 @@
 import { execFileSync } from 'node:child_process';
-import { createHash } from 'node:crypto';
-import {
-  chmodSync,
-  chownSync,
-  linkSync,
-  lstatSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  readlinkSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
+import { chmodSync, chownSync, linkSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { FileSystem, FsNode } from '@vmcraft/core/contracts';
-import { S_IFBLK, S_IFCHR, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from '@vmcraft/core/contracts';
 import { pattern } from '@vmcraft/testkit';
 
 /** What making the discs needs. */
@@ -43,54 +29,3 @@ export function makeTree(folder: string): string {
   execFileSync('find', [tree, '-exec', 'touch', '-h', '-d', '2020-02-29T12:34:56Z', '{}', '+']);
   return tree;
 }
-
-/** One line for each object: path, type and permissions, owner, time, and contents, target or device. */
-export async function listOurs(fs: FileSystem, attributes: boolean): Promise<string[]> {
-  const lines: string[] = [];
-  const walk = async (dir: FsNode, prefix: string): Promise<void> => {
-    for await (const { name, node } of fs.readdir(dir)) {
-      const path = `${prefix}/${name}`;
-      const { mode, uid, gid, mtime, size, rdev } = await fs.stat(node);
-      const kind = mode & S_IFMT;
-      const what =
-        kind === S_IFREG
-          ? `${size} ${sha256(await fs.read(node, 0, size))}`
-          : kind === S_IFLNK
-            ? await fs.readlink(node)
-            : kind === S_IFBLK || kind === S_IFCHR
-              ? `${rdev.major}:${rdev.minor}`
-              : '';
-      lines.push(line(path, attributes ? `${mode.toString(8)} ${uid}:${gid} ${mtime.sec}` : '', what));
-      if (kind === S_IFDIR) await walk(node, path);
-    }
-  };
-  await walk(fs.root, '');
-  return lines.sort();
-}
-
-/** The same of a folder of the host. */
-export function listHost(folder: string, attributes: boolean): string[] {
-  const lines: string[] = [];
-  const walk = (dir: string, prefix: string): void => {
-    for (const name of readdirSync(dir)) {
-      const path = `${prefix}/${name}`;
-      const host = join(dir, name);
-      const stat = lstatSync(host);
-      const what = stat.isFile()
-        ? `${stat.size} ${sha256(readFileSync(host))}`
-        : stat.isSymbolicLink()
-          ? readlinkSync(host)
-          : stat.isBlockDevice() || stat.isCharacterDevice()
-            ? `${stat.rdev >> 8}:${stat.rdev & 0xff}`
-            : '';
-      const facts = `${stat.mode.toString(8)} ${stat.uid}:${stat.gid} ${Math.floor(stat.mtimeMs / 1000)}`;
-      lines.push(line(path, attributes ? facts : '', what));
-      if (stat.isDirectory()) walk(host, path);
-    }
-  };
-  walk(folder, '');
-  return lines.sort();
-}
-
-const line = (...parts: string[]): string => parts.filter((part) => part !== '').join(' ');
-const sha256 = (data: Uint8Array): string => createHash('sha256').update(data).digest('hex');

@@ -1,10 +1,10 @@
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { lstatSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { MemoryDevice } from '@vmcraft/core/block';
-import { type FileSystem, type FsNode, S_IFDIR, S_IFMT, S_IFREG, supports } from '@vmcraft/core/contracts';
-import { requireTools } from '@vmcraft/testkit';
+import { supports } from '@vmcraft/core/contracts';
+import { listHostTree, listTree, requireTools } from '@vmcraft/testkit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { squashfsDriver } from '../src/index.js';
 import { makeTree, pack, scratch } from './support.js';
@@ -25,51 +25,7 @@ const KINDS = [
 
 const sha256 = (data: Uint8Array): string => createHash('sha256').update(data).digest('hex');
 
-async function listOurs(fs: FileSystem): Promise<string[]> {
-  const lines: string[] = [];
-  const walk = async (dir: FsNode, prefix: string): Promise<void> => {
-    for await (const { name, node } of fs.readdir(dir)) {
-      const { mode, uid, gid, mtime, size, rdev, nlink } = await fs.stat(node);
-      const kind = mode & S_IFMT;
-      const what =
-        kind === S_IFREG ? sha256(await fs.read(node, 0, size)) : kind === 0o120000 ? await fs.readlink(node) : '';
-      const links = kind === S_IFDIR ? '' : `${size} ${nlink}`;
-      lines.push(
-        [
-          `${prefix}/${name}`,
-          mode.toString(8),
-          `${uid}:${gid}`,
-          mtime.sec,
-          `${rdev.major}:${rdev.minor}`,
-          links,
-          what,
-        ].join(' '),
-      );
-      if (kind === S_IFDIR) await walk(node, `${prefix}/${name}`);
-    }
-  };
-  await walk(fs.root, '');
-  return lines.sort();
-}
-
-function listHost(tree: string): string[] {
-  const lines: string[] = [];
-  const walk = (dir: string, prefix: string): void => {
-    for (const name of readdirSync(dir)) {
-      const path = join(dir, name);
-      const s = lstatSync(path);
-      const what = s.isFile() ? sha256(readFileSync(path)) : s.isSymbolicLink() ? readlinkSync(path) : '';
-      const rdev = `${(s.rdev >> 8) & 0xfff}:${(s.rdev & 0xff) | ((s.rdev >> 12) & 0xfff00)}`;
-      const links = s.isDirectory() ? '' : `${s.size} ${s.nlink}`;
-      lines.push(
-        [`${prefix}/${name}`, s.mode.toString(8), `${s.uid}:${s.gid}`, s.mtimeMs / 1000, rdev, links, what].join(' '),
-      );
-      if (s.isDirectory()) walk(path, `${prefix}/${name}`);
-    }
-  };
-  walk(tree, '');
-  return lines.sort();
-}
+const WITH_LINKS = { links: true };
 
 describe.runIf(requireTools('mksquashfs', 'setfattr', 'root'))('images of mksquashfs', () => {
   const { folder, remove } = scratch();
@@ -77,14 +33,14 @@ describe.runIf(requireTools('mksquashfs', 'setfattr', 'root'))('images of mksqua
   let theirs: string[];
   beforeAll(() => {
     tree = makeTree(folder);
-    theirs = listHost(tree);
+    theirs = listHostTree(tree, WITH_LINKS);
   });
   afterAll(remove);
 
   it.each(KINDS)('%s: the tree is the one it was made from', async (_name, options) => {
     const device = MemoryDevice.from(pack(folder, tree, options));
     await using fs = await squashfsDriver.open(device, { readonly: true });
-    expect(await listOurs(fs)).toEqual(theirs);
+    expect(await listTree(fs, WITH_LINKS)).toEqual(theirs);
     expect(theirs.length).toBeGreaterThan(3000);
     expect((await fs.stat((await fs.lookup(fs.root, 'hole'))!)).blocks).toBeLessThan(16);
   });

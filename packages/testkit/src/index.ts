@@ -35,3 +35,4 @@ export { type MemoryFileMap, MemoryView, ReferenceInspector } from './reference/
 export { ReferenceActivator, referenceMember } from './reference/memory-storage.js';
 export { type CollectedResult, collect, type TestRunner } from './runner.js';
 export { findTool, requireTools } from './tools.js';
+export { type ListingOptions, listHostTree, listTree } from './tree-listing.js';

@@ -6,6 +6,7 @@ import { plugin as fsFat } from '@vmcraft/fs-fat/plugin';
 import { plugin as fsIso9660 } from '@vmcraft/fs-iso9660/plugin';
 import { plugin as fsNtfs } from '@vmcraft/fs-ntfs/plugin';
 import { plugin as fsSquashfs } from '@vmcraft/fs-squashfs/plugin';
+import { plugin as fsXfs } from '@vmcraft/fs-xfs/plugin';
 import { plugin as osLinux } from '@vmcraft/os-linux/plugin';
 import { plugin as osWindows } from '@vmcraft/os-windows/plugin';
 import { plugin as storageLuks } from '@vmcraft/storage-luks/plugin';
@@ -20,6 +21,7 @@ export const defaultPlugins: readonly VmcraftPlugin[] = [
   fsIso9660,
   fsNtfs,
   fsSquashfs,
+  fsXfs,
   osLinux,
   osWindows,
   storageLuks,

@@ -1,0 +1,113 @@
+import { mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { MemoryDevice } from '@vmcraft/core/block';
+import { type FileSystem, type FsNode, S_IFDIR, S_IFMT, supports } from '@vmcraft/core/contracts';
+import { listHostTree, listTree, requireTools } from '@vmcraft/testkit';
+import { afterAll, describe, expect, it } from 'vitest';
+import { xfsDriver } from '../src/index.js';
+import { fill, hostAttributes, makeVersion4, makeXfs, scratch, take, withMount, XFS_TOOLS } from './support.js';
+
+/** Feature sets of the tools of the last ten years. */
+const KINDS = [
+  ['today', []],
+  ['blocks of 1 KiB', ['-b', 'size=1024']],
+  ['directory blocks of 16 KiB', ['-n', 'size=16384']],
+  ['inodes of 2 KiB', ['-i', 'size=2048']],
+  ['reverse map, no reflink, no sparse inodes', ['-m', 'rmapbt=1,reflink=0', '-i', 'sparse=0']],
+  ['without free inode tree and big times', ['-m', 'finobt=0,bigtime=0,inobtcount=0']],
+  ['sectors of 4 KiB', ['-s', 'size=4096', '-d', 'agcount=3']],
+] as const;
+
+async function attributesOf(fs: FileSystem): Promise<string[]> {
+  const lines: string[] = [];
+  if (!supports(fs, 'xattr')) return lines;
+  const look = async (node: FsNode, path: string): Promise<void> => {
+    for (const name of await fs.listXattr(node)) {
+      lines.push(`${path} ${name}=${Buffer.from((await fs.getXattr(node, name))!).toString('hex')}`);
+    }
+    if (((await fs.stat(node)).mode & S_IFMT) !== S_IFDIR) return;
+    for await (const entry of fs.readdir(node))
+      await look(entry.node, path === '/.' ? `/${entry.name}` : `${path}/${entry.name}`);
+  };
+  await look(fs.root, '/.');
+  return lines.sort();
+}
+
+describe.runIf(requireTools(...XFS_TOOLS, 'setfattr', 'setfacl'))('XFS of mkfs.xfs, filled by the kernel', () => {
+  const { folder, remove } = scratch();
+  afterAll(remove);
+
+  it.each(KINDS)('%s: the tree and its attributes are the kernel’s', async (_name, options) => {
+    let theirs: string[] = [];
+    let attributes: string[] = [];
+    const image = makeXfs(folder, options, '320M', (mount) => {
+      fill(mount);
+      theirs = listHostTree(mount, { links: true });
+      attributes = hostAttributes(mount);
+    });
+    await using fs = await xfsDriver.open(MemoryDevice.from(take(image)), { readonly: true });
+    expect(await listTree(fs, { links: true })).toEqual(theirs);
+    expect(theirs.length).toBeGreaterThan(5500);
+    expect(await attributesOf(fs)).toEqual(attributes);
+    expect(attributes.length).toBeGreaterThan(60);
+  });
+
+  it('finds every name through the hash index, and none that is not there', async () => {
+    const image = makeXfs(folder, [], '320M', (mount) => fill(mount));
+    await using fs = await xfsDriver.open(MemoryDevice.from(take(image)), { readonly: true });
+    for (const name of ['short', 'block', 'leaf', 'node']) {
+      const dir = (await fs.lookup(fs.root, name))!;
+      for await (const entry of fs.readdir(dir)) {
+        expect((await fs.lookup(dir, entry.name))?.ino, `${name}/${entry.name}`).toBe(entry.node.ino);
+      }
+      expect(await fs.lookup(dir, 'a rather long name in a large directory, number 1')).toBeUndefined();
+      expect(await fs.lookup(dir, 'x')).toBeUndefined();
+    }
+  });
+
+  it.each([
+    ['version 4', []],
+    ['version 4 without file types', ['-n', 'ftype=0', '-b', 'size=1024']],
+    ['version 4 without regard to case', ['-n', 'version=ci']],
+  ] as const)('%s: the tree is the one that it was made from', async (name, options) => {
+    const tree = join(folder, 'tree');
+    rmSync(tree, { recursive: true, force: true });
+    for (let i = 0; i < 3000; i++) {
+      mkdirSync(join(tree, 'many/short'), { recursive: true });
+      writeFileSync(join(tree, 'many', `a-name-of-middling-length-${i}`), `${i}`.repeat(i % 7));
+    }
+    writeFileSync(join(tree, 'text'), 'text '.repeat(200_000));
+    symlinkSync(`../${'l'.repeat(900)}`, join(tree, 'link'));
+    const image = makeVersion4(folder, options, tree);
+    await using fs = await xfsDriver.open(MemoryDevice.from(take(image)), { readonly: true });
+    expect(await listTree(fs, { attributes: false })).toEqual(listHostTree(tree, { attributes: false }));
+    const many = (await fs.lookup(fs.root, 'many'))!;
+    expect(await fs.lookup(many, 'a-name-of-middling-length-1234')).toBeDefined();
+    expect((await fs.lookup(many, 'A-NAME-of-middling-length-1234')) !== undefined).toBe(name.endsWith('case'));
+  });
+
+  it('large times, counts and nanoseconds', async () => {
+    const image = makeXfs(folder, ['-m', 'bigtime=1'], '320M', (mount) => fill(mount, '2400-01-01T00:00:00Z'));
+    await using fs = await xfsDriver.open(MemoryDevice.from(take(image)), { readonly: true });
+    const stat = async (name: string) => fs.stat((await fs.lookup(fs.root, name))!);
+    expect((await stat('random')).mtime).toEqual({ sec: Date.UTC(2400, 0, 1) / 1000, nsec: 0 });
+    expect((await stat('text')).mtime).toEqual({ sec: Date.UTC(2020, 1, 29, 12, 34, 56) / 1000, nsec: 123_456_789 });
+    expect((await stat('link')).mtime).toEqual({ sec: Date.UTC(1935, 1, 3, 4, 5, 6) / 1000, nsec: 789_000_000 });
+  });
+
+  it('a log that was not written back is refused, and read as it stands when that is asked for', async () => {
+    const image = makeXfs(folder, [], '320M', () => {});
+    let dirty = new Uint8Array();
+    withMount(image, folder, (mount) => {
+      fill(mount);
+      dirty = take(image);
+    });
+    const device = MemoryDevice.from(dirty);
+    await expect(xfsDriver.open(device, { readonly: true })).rejects.toMatchObject({
+      code: 'VMC_UNSUPPORTED',
+      message: /not written back.*norecovery/,
+    });
+    await using fs = await xfsDriver.open(device, { readonly: true, mountOptions: ['norecovery'] });
+    expect((await fs.stat(fs.root)).mode & S_IFMT).toBe(S_IFDIR);
+  });
+});
