@@ -25,6 +25,7 @@ export const ntfsActions = [
   defineAction({
     name: 'ntfs_3g_probe',
     theme: 'ntfs',
+    group: 'ntfs3g',
     args: [arg('rw', Bool), arg('device', Device)],
     returns: 'RInt',
     doc: 'Whether an NTFS volume can be mounted (with `rw`, for writing): 0, or the exit code of ntfs-3g.probe(8) that says why not: 11 the device is read-only, 12 no NTFS, 13 damaged, 14 Windows is hibernated on it.',
