@@ -69,7 +69,10 @@ describe.runIf(requireTools(...NEEDS))('a Windows guest in guestfish and here', 
     const theirs = await child;
     const ours = await cli(['--ro', '-a', disk, '-i'], { input: script(root) });
     expect(common(ours.stdout)).toBe(theirs.stdout);
-    expect(ours.stderr.split('\n').length).toBe(theirs.stderr.split('\n').length);
+    for (const { stderr } of [theirs, ours]) {
+      expect(stderr).toContain("you must call 'hivex-open' first");
+      expect(stderr).toContain('hivex_node_parent');
+    }
   });
 
   it('win7-x64: the same report as virt-inspector', async () => {
