@@ -29,7 +29,7 @@ function xfsSample(folder: string, tree: string, name: string, options: readonly
     { length: 60 },
     (_, i) => `name-number-${i} ---644 0 0 ${join(tree, 'deep/er/still/small')}`,
   );
-  const big = `file ---644 0 0 ${join(tree, 'file')}\nlink l--777 0 0 ${'l'.repeat(600)}`;
+  const big = `file ---644 0 0 ${join(tree, 'file')}\nlink l--777 0 0 ${'l'.repeat(100)}`;
   writeFileSync(proto, `/\n0 0\nd--755 0 0\nmany d--755 0 0\n${names.join('\n')}\n$\n${big}\n$\n`);
   execFileSync('mkfs.xfs', ['-q', '-f', ...options, '-p', proto, path], { stdio: 'ignore' });
   return { name, kind: 'xfs', format: 'raw', path };

@@ -1,6 +1,6 @@
 import { CorruptImageError } from '@vmcraft/core/errors';
 import { type Extent, readFork } from './extents.js';
-import { REMOTE_CHECKSUM, RemoteHeader } from './layout.js';
+import { REMOTE_CHECKSUM, RemoteHeader, SYMLINK_MAGIC } from './layout.js';
 import { type Volume, verifyChecksum } from './volume.js';
 
 /**
@@ -18,6 +18,7 @@ export async function readRemote(
 ): Promise<Uint8Array> {
   const { blockSize, isChecked } = volume;
   if (!isChecked) return readFork(volume, extents, start * blockSize, length);
+  const structure = magic === SYMLINK_MAGIC ? 'xfs_dsymlink_hdr' : RemoteHeader.name;
   const out = new Uint8Array(length);
   const perBlock = blockSize - RemoteHeader.size;
   for (let done = 0, block = start; done < length; done += perBlock, block++) {
@@ -25,13 +26,13 @@ export async function readRemote(
     const header = RemoteHeader.decode(data);
     if (header.magic !== magic) {
       throw new CorruptImageError({
-        structure: RemoteHeader.name,
+        structure,
         field: 'magic',
         found: header.magic,
         expected: magic,
       });
     }
-    verifyChecksum(data, REMOTE_CHECKSUM, RemoteHeader.name, block * blockSize);
+    verifyChecksum(data, REMOTE_CHECKSUM, structure, block * blockSize);
     out.set(data.subarray(RemoteHeader.size, RemoteHeader.size + Math.min(perBlock, length - done)), done);
   }
   return out;
