@@ -105,6 +105,19 @@ function luksRow({ luks }) {
   ];
 }
 
+function hiveRow({ hive }) {
+  const [ours, theirs] = [hive.get('vmcraft'), hive.get('hivexml')];
+  const work = 'every key and value of a registry hive, 90 000 values (start of Node included)';
+  if (theirs === undefined) return [work, '≥ 1× hivexml', 'not measured: no hivexml', ''];
+  const ratio = theirs.wall.min / ours.wall.min;
+  return [
+    work,
+    '≥ 1× hivexml',
+    `${times(ratio)} as fast as hivexml`,
+    verdict(ratio >= 1, `processor time of ours is ${ms(ours.cpu.min)}, of hivexml ${ms(theirs.cpu.min)}`),
+  ];
+}
+
 function memoryRow(results) {
   const peaks = Object.entries(results)
     .filter(([, result]) => result instanceof Map)
@@ -157,6 +170,7 @@ export function report(facts, results) {
     walkRow(results),
     ...readRows(results),
     luksRow(results),
+    hiveRow(results),
     memoryRow(results),
     installRow(results),
     writeRow(
@@ -181,6 +195,7 @@ export function report(facts, results) {
     details('Walk and stat of 100 000 files', results.walk),
     details('Sequential read of a file of 1 GiB', results.read),
     details('Sequential read of an encrypted volume of 512 MiB (LUKS2; the others LUKS1)', results.luks),
+    details('Every key and value of a registry hive', results.hive),
     details('Writing 10 000 small files (25 MB)', results.small),
     details('Writing a file of 300 MiB', results.large),
   ];

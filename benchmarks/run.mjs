@@ -14,6 +14,7 @@ import { report } from './report.mjs';
 import { measure } from './sampler.mjs';
 import {
   bundleJobs,
+  hiveContestants,
   inspectContestants,
   luksContestants,
   readContestants,
@@ -88,6 +89,7 @@ try {
       'write a large file',
       writeContestants(folder, sources.large, { files: 1, bytes: WORK.largeBytes }),
     ),
+    hive: await compare('registry hive', hiveContestants(folder)),
     install: installSize(),
   };
   const minutes = (performance.now() - started) / 60_000;

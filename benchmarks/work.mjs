@@ -97,6 +97,18 @@ export function walkContestants(folder, { raw }) {
   ];
 }
 
+/** Every key and value of a registry hive with its data. */
+export function hiveContestants(folder) {
+  const hive = join(folder, 'SYSTEM');
+  host(process.execPath, job('hive'), '--make', hive);
+  const discard = { output: 'discard' };
+  return [
+    { name: 'vmcraft', argv: node(job('hive'), hive), check: expectText('"keys":30102,"values":90000') },
+    ...(findTool('hivexml') ? [{ name: 'hivexml', argv: ['hivexml', hive], ...discard }] : []),
+    ...(findTool('reglookup') ? [{ name: 'reglookup', argv: ['reglookup', hive], ...discard }] : []),
+  ];
+}
+
 /** The inode number of /large, as sleuthkit wants it. */
 function inodeOf(image) {
   return /Inode: (\d+)/.exec(host('debugfs', '-R', 'stat /large', image))[1];
