@@ -22,7 +22,7 @@ const MAX_TRACKED_PAGES = 4096;
 
 /** How to make a {@link CachedDevice}. */
 export interface CacheOptions {
-  /** Bound of the pages held, bytes; 32 MiB unless given. */
+  /** Bound of the pages held, bytes; 16 MiB unless given. */
   readonly maxBytes?: number;
   /** Counts hits, misses and the traffic with the device below. */
   readonly metrics?: LayerMetrics;
@@ -75,7 +75,7 @@ export class CachedDevice implements BlockDevice, Peekable {
 
   constructor(parent: BlockDevice, options: CacheOptions = {}) {
     this.#parent = parent;
-    this.#cache = new PageCache(options.maxBytes ?? 32 * 1024 * 1024);
+    this.#cache = new PageCache(options.maxBytes ?? 16 * 1024 * 1024);
     this.#metrics = options.metrics;
     this.sectorSize = parent.sectorSize;
     this.writable = parent.writable;

@@ -36,7 +36,7 @@ export class RemoteDevice {
     options: TransactionOptions = {},
   ): Promise<RemoteDevice> {
     const file = new DeviceFile(device, undefined, name);
-    const budget = { limit: options.memoryLimit ?? 24 * 1024 * 1024, used: 0 };
+    const budget = { limit: options.memoryLimit ?? 12 * 1024 * 1024, used: 0 };
     const image = new SharedImage(
       file,
       new Overlay(file, budget, () => host.scratch()),
