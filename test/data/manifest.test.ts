@@ -12,6 +12,7 @@ import {
   entries,
   type FilesystemFacts,
   hashOf,
+  type ListedFile,
   MANIFEST,
   readListing,
   unpack,
@@ -87,7 +88,7 @@ async function checkFiles(g: GuestFS, device: string, facts: FilesystemFacts): P
   if (isNtfs) await g.mountOptions('ro,show_sys_files', device, '/');
   else await g.mountRo(device, '/');
   // Of some files of the system ntfs-3g gives no more than the name.
-  const expected = listed.map((file) => (file.error === undefined ? file : { path: file.path }));
+  const expected = listed.map((file): ListedFile => (file.error === undefined ? file : { path: file.path }));
   // Nor does it list the table of files itself.
   if (isNtfs) expected.push({ path: '$MFT' });
   const byPath = new Map(expected.map((file) => [file.path, file]));
