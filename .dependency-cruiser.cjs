@@ -84,7 +84,12 @@ module.exports = {
       severity: 'error',
       from: { path: '^packages/[^/]+/src' },
       // Packages of the workspace are checked by tools/check-files.mjs: here they resolve to each other's sources.
-      to: { pathNot: '^packages/', dependencyTypes: ['npm-no-pkg', 'npm-unknown', 'unknown', 'undetermined'] },
+      // An optional peer is also taken for one without an entry, by the name of `peerDependenciesMeta`.
+      to: {
+        pathNot: '^packages/',
+        dependencyTypes: ['npm-no-pkg', 'npm-unknown', 'unknown', 'undetermined'],
+        dependencyTypesNot: ['npm-peer'],
+      },
     },
     { name: 'resolvable', severity: 'error', from: {}, to: { couldNotResolve: true } },
     {
