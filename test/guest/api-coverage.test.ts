@@ -45,7 +45,8 @@ const optionText = (kind: ArgKind): string => kindText(kind).replace(/\(PlainStr
 
 function returnText(returns: AnyAction['returns']): string {
   if (typeof returns === 'string') return returns;
-  return 'struct' in returns ? `RStruct(${returns.struct})` : `RStructList(${returns.structList})`;
+  if ('struct' in returns) return `RStruct(${returns.struct})`;
+  return 'structList' in returns ? `RStructList(${returns.structList})` : 'a plain value';
 }
 
 /** What the description and an action must have in common. */

@@ -159,7 +159,7 @@ export class ClusterFileSystem implements FileSystem, WritableFs, TrimFs, LabelF
       if (batch.done === true) return;
       for (const entry of batch.value) {
         const child = this.#names.nodes.of(node, entry);
-        yield { name: entry.name, node: child, type: child.isDirectory ? 'd' : 'f' };
+        yield { name: entry.name, node: child, type: child.isDirectory ? 'd' : 'r' };
       }
     }
   }

@@ -97,7 +97,7 @@ describe.runIf(requireTools(...XFS_TOOLS, 'setfattr', 'setfacl'))('XFS of mkfs.x
 
   it('a log that was not written back is refused, and read as it stands when that is asked for', async () => {
     const image = makeXfs(folder, [], '320M', () => {});
-    let dirty = new Uint8Array();
+    let dirty: Uint8Array = new Uint8Array();
     withMount(image, folder, (mount) => {
       fill(mount);
       dirty = take(image);
