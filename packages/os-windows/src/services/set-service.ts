@@ -17,7 +17,7 @@ const DRIVER_TYPES = 0xb;
 
 /**
  * Change when a service or driver of the mounted Windows starts.
- * @param start a name of {@link START_TYPES}, or its number 0 to 4
+ * @param start a name of `START_TYPES`, or its number 0 to 4
  * @throws FsError ENOENT when there is no such service, UsageError for another start type
  */
 export async function setService(g: Session, name: string, start: StartType | number): Promise<void> {
