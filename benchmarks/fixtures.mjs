@@ -5,6 +5,7 @@ import { closeSync, existsSync, mkdirSync, openSync, truncateSync, writeFileSync
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { findTool } from './host.mjs';
+import { KernelMount } from './kernel-mount.mjs';
 import { host } from './sampler.mjs';
 
 const repository = fileURLToPath(new URL('..', import.meta.url));
@@ -17,6 +18,8 @@ export const WORK = {
   smallFiles: 10_000,
   largeBytes: 300 * MiB,
   luksBytes: 512 * MiB,
+  ntfsFiles: 20_000,
+  ntfsBytes: 256 * MiB,
 };
 
 /** A file of bytes that do not compress. */
@@ -100,6 +103,25 @@ export function luksImages(folder) {
   execFileSync('cp', [luks1, luks2]);
   host('cryptsetup', '-q', 'convert', '--type', 'luks2', luks2);
   return { luks1, luks2, key };
+}
+
+/** An NTFS of mkntfs that ntfs-3g filled; undefined where the host lacks them, or the right to mount. */
+export function ntfsImage(folder) {
+  if (findTool('mkntfs') === undefined || findTool('ntfs-3g') === undefined || process.getuid?.() !== 0)
+    return undefined;
+  const image = join(folder, 'ntfs.raw');
+  writeFileSync(image, '');
+  truncateSync(image, 1024 * MiB);
+  host('mkntfs', '-Q', '-F', '-q', image);
+  const mount = new KernelMount(folder, image, 'rw', 'ntfs-3g');
+  try {
+    mount.mount();
+    writeTree(mount.folder, 40, WORK.ntfsFiles / 40, () => 100);
+    writeRandom(join(mount.folder, 'large'), WORK.ntfsBytes);
+  } finally {
+    mount.close();
+  }
+  return image;
 }
 
 /** What is written into guests: 10 000 small files, and one of 300 MiB. */

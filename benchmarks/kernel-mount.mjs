@@ -1,4 +1,4 @@
-// Loop mounts of the host kernel, taken down in every case.
+// Mounts of the host, by its kernel or by a FUSE driver, taken down in every case.
 import { existsSync, mkdtempSync, rmdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { host } from './sampler.mjs';
@@ -7,15 +7,18 @@ import { host } from './sampler.mjs';
 export class KernelMount {
   #mounted = false;
 
-  constructor(folder, image, options) {
+  /** @param type of the kernel's driver, or `ntfs-3g` for the program of that name */
+  constructor(folder, image, options, type = 'ext4') {
     this.folder = mkdtempSync(join(folder, 'mount-'));
     this.image = image;
     this.options = options;
+    this.type = type;
   }
 
   mount() {
     this.unmount();
-    host('mount', '-t', 'ext4', '-o', `loop,${this.options}`, this.image, this.folder);
+    if (this.type === 'ntfs-3g') host('ntfs-3g', '-o', this.options, this.image, this.folder);
+    else host('mount', '-t', this.type, '-o', `loop,${this.options}`, this.image, this.folder);
     this.#mounted = true;
   }
 

@@ -105,6 +105,21 @@ function luksRow({ luks }) {
   ];
 }
 
+function ntfsRows({ ntfsWalk, ntfsRead }) {
+  const row = (work, results, name, theirs) => {
+    if (results?.get(theirs) === undefined) return [work, '', 'not measured: needs ntfs-3g and root', ''];
+    const [ours, other] = [results.get(name), results.get(theirs)];
+    const ratio = other.wall.min / ours.wall.min;
+    const why = `processor time of ours is ${ms(ours.cpu.min)}; that of the FUSE driver is not in its figure`;
+    return [work, 'not slower than ntfs-3g', `${times(ratio)} as fast as ${theirs}`, verdict(ratio >= 1, why)];
+  };
+  const files = WORK.ntfsFiles.toLocaleString('en').replace(',', ' ');
+  return [
+    row(`walk + stat of ${files} files on NTFS (start of Node included)`, ntfsWalk, 'vmcraft', 'find on ntfs-3g'),
+    row('sequential read of 256 MiB on NTFS (start of Node included)', ntfsRead, 'vmcraft cat', 'cat on ntfs-3g'),
+  ];
+}
+
 function hiveRow({ hive }) {
   const [ours, theirs] = [hive.get('vmcraft'), hive.get('hivexml')];
   const work = 'every key and value of a registry hive, 90 000 values (start of Node included)';
@@ -170,6 +185,7 @@ export function report(facts, results) {
     walkRow(results),
     ...readRows(results),
     luksRow(results),
+    ...ntfsRows(results),
     hiveRow(results),
     memoryRow(results),
     installRow(results),
@@ -195,6 +211,12 @@ export function report(facts, results) {
     details('Walk and stat of 100 000 files', results.walk),
     details('Sequential read of a file of 1 GiB', results.read),
     details('Sequential read of an encrypted volume of 512 MiB (LUKS2; the others LUKS1)', results.luks),
+    ...(results.ntfsWalk === undefined
+      ? []
+      : [
+          details('Walk and stat of files on NTFS', results.ntfsWalk),
+          details('Sequential read of a file of 256 MiB on NTFS', results.ntfsRead),
+        ]),
     details('Every key and value of a registry hive', results.hive),
     details('Writing 10 000 small files (25 MB)', results.small),
     details('Writing a file of 300 MiB', results.large),

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { must, root } from '../tools/workspace.mjs';
-import { guests, luksImages, readImages, WORK, walkImages, writeSources } from './fixtures.mjs';
+import { guests, luksImages, ntfsImage, readImages, WORK, walkImages, writeSources } from './fixtures.mjs';
 import { findTool, hostFacts } from './host.mjs';
 import { installSize } from './install-size.mjs';
 import { report } from './report.mjs';
@@ -17,6 +17,8 @@ import {
   hiveContestants,
   inspectContestants,
   luksContestants,
+  ntfsReadContestants,
+  ntfsWalkContestants,
   readContestants,
   startContestants,
   walkContestants,
@@ -72,6 +74,7 @@ try {
   const read = readImages(folder);
   const sources = writeSources(folder);
   const { sample, debian } = guests();
+  const ntfs = ntfsImage(folder);
   const results = {
     start: await compare('first byte of a file', startContestants(walk)),
     sample: await compare('sample guest', inspectContestants(sample, { compare: debian === undefined })),
@@ -89,6 +92,12 @@ try {
       'write a large file',
       writeContestants(folder, sources.large, { files: 1, bytes: WORK.largeBytes }),
     ),
+    ...(ntfs === undefined
+      ? {}
+      : {
+          ntfsWalk: await compare('walk NTFS', ntfsWalkContestants(folder, ntfs)),
+          ntfsRead: await compare('read NTFS', ntfsReadContestants(folder, ntfs)),
+        }),
     hive: await compare('registry hive', hiveContestants(folder)),
     install: installSize(),
   };

@@ -17,7 +17,7 @@ const isRoot = process.getuid?.() === 0;
 
 /** Bundle the programs of the folder `jobs`. */
 export async function bundleJobs(folder) {
-  const names = ['decrypt', 'inspect', 'read', 'walk', 'write'];
+  const names = ['decrypt', 'hive', 'inspect', 'read', 'walk', 'write'];
   await build({
     entryPoints: names.map((name) => fileURLToPath(new URL(`jobs/${name}.mjs`, import.meta.url))),
     outdir: join(folder, 'jobs'),
@@ -73,9 +73,9 @@ export function inspectContestants(image, { compare }) {
 }
 
 /** A kernel mount made anew for each sample, so that it, too, has nothing cached but the image file. */
-function onKernelMount(folder, image, contestants) {
-  if (!isRoot) return [];
-  const mount = new KernelMount(folder, image, 'ro');
+function onKernelMount(folder, image, contestants, type = 'ext4') {
+  if (!isRoot || (type === 'ntfs-3g' && findTool(type) === undefined)) return [];
+  const mount = new KernelMount(folder, image, 'ro', type);
   return contestants(mount.folder).map(({ cached, ...contestant }) => ({
     ...contestant,
     before: () => (cached ? undefined : mount.mount()),
@@ -94,6 +94,37 @@ export function walkContestants(folder, { raw }) {
     ]),
     ...(findTool('fls') ? [{ name: 'fls -r', argv: ['fls', '-r', raw], output: 'discard' }] : []),
     ...(findTool('fls') ? [{ name: 'fls -r -m', argv: ['fls', '-r', '-m', '/', raw], output: 'discard' }] : []),
+  ];
+}
+
+/** List and stat everything on NTFS. */
+export function ntfsWalkContestants(folder, image) {
+  const discard = { output: 'discard' };
+  const argv = (root) => ['find', root, '-printf', '%p %y %s %n %T@\\n'];
+  return [
+    {
+      name: 'vmcraft',
+      argv: node(job('walk'), image),
+      check: expectText(`"bytes":${WORK.ntfsFiles * 100 + WORK.ntfsBytes}`),
+    },
+    ...onKernelMount(folder, image, (root) => [{ name: 'find on ntfs-3g', argv: argv(root), ...discard }], 'ntfs-3g'),
+    ...(findTool('fls') ? [{ name: 'fls -r -m', argv: ['fls', '-r', '-m', '/', image], ...discard }] : []),
+    ...guestfish('-a', image, '-m', '/dev/sda', 'find', '/').map((c) => ({ ...c, ...discard })),
+  ];
+}
+
+/** Read a file on NTFS. */
+export function ntfsReadContestants(folder, image) {
+  const discard = { output: 'discard' };
+  return [
+    { name: 'vmcraft cat', argv: node(cli, 'cat', '-a', image, '-m', '/dev/sda', '/large'), ...discard },
+    ...onKernelMount(
+      folder,
+      image,
+      (root) => [{ name: 'cat on ntfs-3g', argv: ['cat', join(root, 'large')], ...discard }],
+      'ntfs-3g',
+    ),
+    ...(findTool('ntfscat') ? [{ name: 'ntfscat', argv: ['ntfscat', image, '/large'], ...discard }] : []),
   ];
 }
 

@@ -103,7 +103,7 @@ const FAILURES: readonly (readonly [(g: GuestFS) => Promise<unknown>, string])[]
   [(g) => g.mountableSubvolume('/dev/sda2'), 'EINVAL'],
   [(g) => g.fileArchitecture('/etc/fstab'), 'VMC_UNSUPPORTED'],
   [(g) => g.available(['no-such-group']), 'VMC_USAGE'],
-  [(g) => g.available(['hivex']), 'VMC_NO_CAPABILITY'],
+  [(g) => g.available(['augeas']), 'VMC_NO_CAPABILITY'],
   [(g) => g.mountLocal('/mnt'), 'VMC_NO_CAPABILITY'],
 ];
 

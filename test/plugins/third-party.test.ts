@@ -162,6 +162,8 @@ describe.runIf(requireTools('pnpm', 'genromfs', 'tar'))('packages as they are pu
         writeFileSync(config, `import { plugin } from '${module}';\nexport default { plugins: [plugin] };\n`);
         const text = await vmcraft(['cat', '-m', '/dev/sda', image, '/folder/inner'], folder);
         expect([text.stdout, text.stderr, text.status]).toEqual(['inner\n', '', 0]);
+        const named = await vmcraft(['--config', config, 'cat', '-m', '/dev/sda', image, '/folder/inner'], tmpdir());
+        expect([named.stdout, named.status]).toEqual(['inner\n', 0]);
         writeFileSync(config, `export default { plugins: ['vmcraft-plugin-missing'] };\n`);
         const missing = await vmcraft(['cat', '-m', '/dev/sda', image, '/folder/inner'], folder);
         expect([missing.status, missing.stdout]).toEqual([11, '']);

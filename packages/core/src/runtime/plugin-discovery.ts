@@ -80,7 +80,10 @@ async function findConfig({ folder, warn }: DiscoveryPlaces): Promise<string | u
     const stat = await lstat(path).catch(() => undefined);
     if (stat === undefined) continue;
     if (stat.isFile() && (await isOwn(path)) && (await isOwn(folder))) return path;
-    warn({ source: 'plugins', message: `${path} is not used: others may write it; name it with --config to use it` });
+    warn({
+      source: 'plugins',
+      message: `${path} is not used: others may write it; begin with '--config ${path}' to use it`,
+    });
   }
   return undefined;
 }

@@ -28,6 +28,14 @@ const LEADING: Readonly<Record<string, boolean>> = {
   '--backend': true,
 };
 
+/** What `--config FILE` before everything else says, and the rest of the command line. */
+export function takeConfig(argv: readonly string[]): { readonly rest: readonly string[]; readonly config?: string } {
+  const [first, second] = argv;
+  if (first?.startsWith('--config=') === true) return { rest: argv.slice(1), config: first.slice('--config='.length) };
+  if (first === '--config' && second !== undefined) return { rest: argv.slice(2), config: second };
+  return { rest: argv };
+}
+
 /**
  * The command line of a task, with options that stood before its name put behind; undefined when it is one of the shell.
  */
@@ -44,11 +52,16 @@ export function taskArguments(argv: readonly string[]): readonly string[] | unde
 
 /** Run the program; its exit code. Modules are loaded when they are needed, so that `--version` is quick. */
 export async function main(
-  argv: readonly string[],
+  given: readonly string[],
   program: string | undefined,
-  factory: (actions: 'basic' | 'all') => Promise<GuestFactory>,
+  load: (actions: 'basic' | 'all') => Promise<GuestFactory>,
 ): Promise<number> {
   const personality = personalityOf(program);
+  const { rest: argv, config } = personality.guestfish ? { rest: given, config: undefined } : takeConfig(given);
+  const factory = async (actions: 'basic' | 'all'): Promise<GuestFactory> => {
+    const open = await load(actions);
+    return config === undefined ? open : (settings) => open({ ...settings, config });
+  };
   if (argv.length === 1 && (argv[0] === '--version' || argv[0] === '-V')) {
     process.stdout.write(`${personality.name} ${version}\n`);
     return 0;

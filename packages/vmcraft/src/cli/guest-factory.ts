@@ -59,10 +59,13 @@ class SessionGuest implements OpenedGuest {
 /** Plugins found on this host, looked for once. */
 let discovered: Promise<{ plugins: readonly VmcraftPlugin[]; warnings: readonly Warning[] }> | undefined;
 
-async function discover(): Promise<{ plugins: readonly VmcraftPlugin[]; warnings: readonly Warning[] }> {
+async function discover(
+  config: string | undefined,
+): Promise<{ plugins: readonly VmcraftPlugin[]; warnings: readonly Warning[] }> {
   const warnings: Warning[] = [];
   const warn = (warning: Warning): void => void warnings.push(warning);
-  const plugins = await discoverPlugins({ folder: process.cwd(), present: defaultPlugins, warn });
+  const places = { folder: process.cwd(), present: defaultPlugins, warn };
+  const plugins = await discoverPlugins(config === undefined ? places : { ...places, config });
   return { plugins, warnings };
 }
 
@@ -74,8 +77,9 @@ export interface CliGuestParts {
 }
 
 /** Open a session with the default plugins and those installed beside. */
-export async function openCliGuest({ backend, dryRun }: GuestSettings, parts: CliGuestParts): Promise<OpenedGuest> {
-  discovered ??= discover();
+export async function openCliGuest(settings: GuestSettings, parts: CliGuestParts): Promise<OpenedGuest> {
+  const { backend, dryRun, config } = settings;
+  discovered ??= discover(config);
   const { plugins, warnings } = await discovered;
   const guest = openGuest({
     plugins: [...defaultPlugins, ...plugins],

@@ -9,7 +9,10 @@ function checkXfs(view: DataView): SignatureDetails | undefined {
     isLog(view.getUint16(102), view.getUint8(121)) &&
     isLog(view.getUint16(104), view.getUint8(122)) &&
     view.getUint32(88) !== 0;
-  return sane ? details({ label: label(view, 108, 12), uuid: uuidAt(view, 32) }) : undefined;
+  // blkid counts in sectors here, the least that XFS reads at once.
+  return sane
+    ? details({ label: label(view, 108, 12), uuid: uuidAt(view, 32), blockSize: view.getUint16(102) })
+    : undefined;
 }
 
 const XFS: SignatureSpec = {

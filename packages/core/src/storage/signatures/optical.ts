@@ -51,6 +51,8 @@ const ISO9660: SignatureSpec = {
       label: mergeLabels(primary, joliet?.label),
       uuid: dateUuid(view, 830) ?? dateUuid(view, 813),
       version: joliet === undefined ? undefined : 'Joliet Extension',
+      // ECMA-119, section 8.4.12.
+      blockSize: view.getUint16(128, true),
     });
   },
 };

@@ -34,6 +34,8 @@ export interface GuestSettings {
   readonly dryRun: boolean;
   /** Open for writing although another process holds the image. */
   readonly force: boolean;
+  /** Configuration file that names plugins; `vmcraft.config.*` of the current folder unless given. */
+  readonly config?: string;
 }
 
 /** Opens sessions; the CLI gets it handed so that tests can give their own. */
