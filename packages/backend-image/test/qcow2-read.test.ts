@@ -129,7 +129,8 @@ describe.runIf(requireTools('qemu-img', 'qemu-io'))('qcow2 images made by qemu-i
       'encrypt.format=luks,encrypt.key-secret=s,encrypt.iter-time=10',
     ];
     await tool('qemu-img', 'create', '-f', 'qcow2', ...secret, luks, '1M');
-    await expect(openDrive(luks)).rejects.toMatchObject({ code: 'VMC_UNSUPPORTED' });
+    // Opening it takes a plugin for LUKS, which the backend alone does not have.
+    await expect(openDrive(luks)).rejects.toMatchObject({ code: 'VMC_NO_CAPABILITY' });
     const a = join(folder, 'a.qcow2');
     const b = join(folder, 'b.qcow2');
     await tool('qemu-img', 'create', '-f', 'qcow2', a, '1M');
