@@ -50,7 +50,9 @@ async function runScript(text: string, folder: string): Promise<string> {
     format: 'esm',
     target: 'node20',
     conditions: ['@vmcraft/source'],
-    banner: { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" },
+    banner: {
+      js: "import { createRequire as requireFrom } from 'node:module'; const require = requireFrom(import.meta.url);",
+    },
     logLevel: 'error',
   });
   return (await run(process.execPath, [outfile], { cwd: folder })).stdout;

@@ -29,7 +29,7 @@ beforeAll(async () => {
     format: 'esm',
     conditions: ['@vmcraft/source'],
     outfile: program,
-    banner: { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" },
+    banner: { js: "import { createRequire as requireFrom } from 'node:module'; const require = requireFrom(import.meta.url);" },
     logLevel: 'error',
   });
 });
