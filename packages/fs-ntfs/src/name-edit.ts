@@ -3,7 +3,7 @@ import { CorruptImageError, FsError } from '@vmcraft/core/errors';
 import type { Attribute } from './attribute.js';
 import { directoryIndex, type FoundName, findName } from './directory.js';
 import { readReparse, specialFile } from './file-content.js';
-import { displayName, parentOf } from './file-name.js';
+import { displayName, parentOf, requireFileName } from './file-name.js';
 import type { IndexEditor } from './index-edit.js';
 import { type Inode, recordOf } from './inode.js';
 import { AttributeType, FIRST_USER_RECORD, FileAttribute, RecordFlag, SystemFile } from './layout.js';
@@ -274,7 +274,7 @@ export class NameEditor {
           reason: 'no way to the root',
         });
       }
-      up = await this.writer.volume.mft.load(recordOf(parentOf(name)));
+      up = await this.writer.volume.mft.load(recordOf(parentOf(requireFileName(name, `FILE record ${up.number}`))));
     }
   }
 
@@ -301,6 +301,7 @@ export class NameEditor {
   async #syncName(inode: Inode, attribute: Attribute): Promise<void> {
     const { value } = attribute;
     if (value === undefined) return;
+    requireFileName(value, `FILE record ${inode.number}`);
     const parent = await this.writer.volume.mft.load(recordOf(parentOf(value)));
     if (!parent.isDirectory) return;
     const editor = this.#editor(parent, 'setattr');
