@@ -96,7 +96,7 @@ describe.runIf(
   it('packs and unpacks compressed archives', async () => {
     const copy = copyOf('zip.img');
     const small = space.path('small');
-    mkdirSync(small);
+    mkdirSync(small, { recursive: true });
     writeFileSync(`${small}/file`, 'content\n');
     const out = space.path('packed.tgz');
     await withGuest(copy, async (g) => {
