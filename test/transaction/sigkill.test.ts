@@ -29,7 +29,9 @@ beforeAll(async () => {
     format: 'esm',
     conditions: ['@vmcraft/source'],
     outfile: program,
-    banner: { js: "import { createRequire as requireFrom } from 'node:module'; const require = requireFrom(import.meta.url);" },
+    banner: {
+      js: "import { createRequire as requireFrom } from 'node:module'; const require = requireFrom(import.meta.url);",
+    },
     logLevel: 'error',
   });
 });

@@ -58,7 +58,9 @@ describe.runIf(requireTools('qemu-nbd', 'qemu-img'))('the qemu-nbd process', () 
       platform: 'node',
       format: 'esm',
       conditions: ['@vmcraft/source'],
-      banner: { js: "import { createRequire as requireFrom } from 'node:module'; const require = requireFrom(import.meta.url);" },
+      banner: {
+        js: "import { createRequire as requireFrom } from 'node:module'; const require = requireFrom(import.meta.url);",
+      },
       logLevel: 'error',
     });
     for (const delay of [0, 5, 20, 60, 150, 400]) {
