@@ -1,4 +1,4 @@
-import { UnsupportedFeatureError } from '@vmcraft/core/errors';
+import { CorruptImageError, UnsupportedFeatureError } from '@vmcraft/core/errors';
 import { createHasher } from './hash.js';
 import { hashLibrary } from './hash-library.js';
 import { checkLimit, type LuksLimits } from './limits.js';
@@ -46,6 +46,10 @@ async function pbkdf2(
 ): Promise<Uint8Array> {
   const { iterations, salt } = kdf;
   checkLimit('LUKS PBKDF2 iterations', iterations, limits, 'maxIterations');
+  if (!(iterations >= 1)) {
+    const found = { field: 'iterations', found: iterations, expected: 'at least 1' };
+    throw new CorruptImageError({ structure: 'LUKS PBKDF2', ...found });
+  }
   const native = Object.hasOwn(NATIVE, kdf.hash.toLowerCase()) ? NATIVE[kdf.hash.toLowerCase()] : undefined;
   const { subtle } = globalThis.crypto ?? {};
   if (native === undefined || subtle === undefined) {
