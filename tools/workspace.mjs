@@ -40,15 +40,15 @@ export function install({ quiet = false } = {}) {
   pnpm(['install', '--frozen-lockfile', '--prefer-offline'], { quiet });
 }
 
-/** Compile every package and bundle the command. */
+/** Compile every package and bundle the command. Turbo asks the package manager for the workspace, so it must find one. */
 export function build({ quiet = false } = {}) {
   must('build', `${root}/node_modules/.bin/turbo`, ['run', 'build', '--output-logs=errors-only'], {
     quiet,
-    env: { TURBO_TELEMETRY_DISABLED: '1', DO_NOT_TRACK: '1' },
+    env: { TURBO_TELEMETRY_DISABLED: '1', DO_NOT_TRACK: '1', PATH: pathWithPnpm() },
   });
 }
 
-/** PATH with that pnpm on it, for tests that pack packages as a release does. */
+/** PATH with that pnpm on it, for turbo, and for tests that pack packages as a release does. */
 export function pathWithPnpm() {
   const { packageManager } = JSON.parse(readFileSync(`${root}/package.json`, 'utf8'));
   const args = ['--yes', '--package', packageManager, '-c', 'command -v pnpm'];
