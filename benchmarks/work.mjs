@@ -124,7 +124,8 @@ export function ntfsReadContestants(folder, image) {
       (root) => [{ name: 'cat on ntfs-3g', argv: ['cat', join(root, 'large')], ...discard }],
       'ntfs-3g',
     ),
-    ...(findTool('ntfscat') ? [{ name: 'ntfscat', argv: ['ntfscat', image, '/large'], ...discard }] : []),
+    // The mount above stays for all samples, and both only read.
+    ...(findTool('ntfscat') ? [{ name: 'ntfscat', argv: ['ntfscat', '--force', image, '/large'], ...discard }] : []),
   ];
 }
 
