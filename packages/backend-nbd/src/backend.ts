@@ -12,11 +12,15 @@ import { NbdClient } from './client.js';
 import { NbdDevice } from './device.js';
 import { findProgram, inspectChain, type QemuImageInfo } from './qemu-img.js';
 import { startQemuNbd } from './qemu-nbd.js';
+import { remoteImage, remoteInfo } from './remote-image.js';
+import { REMOTE_SCHEMES } from './remote-uri.js';
 import { NBD_SCHEMES, parseNbdUri } from './uri.js';
 
 const REMEDY = 'install qemu-utils (Debian, Ubuntu), qemu-img (Fedora) or qemu (macOS, Homebrew)';
 
 const schemeOf = (uri: string): string => uri.slice(0, uri.indexOf(':'));
+const isNbd = (uri: string): boolean => (NBD_SCHEMES as readonly string[]).includes(schemeOf(uri));
+const isRemote = (uri: string): boolean => (REMOTE_SCHEMES as readonly string[]).includes(schemeOf(uri));
 
 /** Opens what qemu opens, through a qemu-nbd process of its own, and NBD exports of others. */
 export class NbdBackend implements BlockBackend {
@@ -34,8 +38,7 @@ export class NbdBackend implements BlockBackend {
   }
 
   async probe(drive: DriveSpec, context: BackendContext): Promise<string | undefined> {
-    if (drive.uri !== undefined)
-      return (NBD_SCHEMES as readonly string[]).includes(schemeOf(drive.uri)) ? 'raw' : undefined;
+    if (drive.uri !== undefined) return probeUri(drive, drive.uri, context);
     if (drive.path === undefined || (await context.files.stat(drive.path)) === undefined) return undefined;
     const program = await findProgram('qemu-img');
     if (program === undefined) return undefined;
@@ -46,7 +49,9 @@ export class NbdBackend implements BlockBackend {
   }
 
   async open(drive: DriveSpec, context: BackendContext): Promise<BlockSession> {
-    if (drive.uri !== undefined) return openUri(drive, drive.uri);
+    if (drive.uri !== undefined) {
+      return isNbd(drive.uri) ? openUri(drive, drive.uri) : openRemote(drive, drive.uri, context);
+    }
     if (drive.path === undefined) throw new UsageError('a drive needs a path or a URI', { argument: 'path' });
     return openFile(drive, drive.path, context);
   }
@@ -74,15 +79,59 @@ async function openUri(drive: DriveSpec, uri: string): Promise<BlockSession> {
   return new NbdSession(new NbdDevice(client, deviceOptions(drive)), info, undefined, () => client.close());
 }
 
-async function openFile(drive: DriveSpec, path: string, context: BackendContext): Promise<BlockSession> {
+/** An NBD export is bytes; for what another server has, qemu looks at them. */
+async function probeUri(drive: DriveSpec, uri: string, context: BackendContext): Promise<string | undefined> {
+  if (isNbd(uri)) return 'raw';
+  if (!isRemote(uri)) return undefined;
+  if (drive.format !== undefined) return drive.format;
+  const { img } = await programs(uri);
+  return (await remoteInfo(img, remoteImage(uri, drive.secret), undefined, context.signal)).format;
+}
+
+/** @throws NoProviderError */
+async function programs(subject: string): Promise<{ readonly nbd: string; readonly img: string }> {
   const [nbd, img] = await Promise.all([findProgram('qemu-nbd'), findProgram('qemu-img')]);
-  if (nbd === undefined || img === undefined) {
-    throw new NoProviderError({
-      wanted: `open ${path} through qemu`,
-      candidates: [{ name: 'nbd', reason: 'qemu-nbd is not installed' }],
-      hint: REMEDY,
-    });
+  if (nbd !== undefined && img !== undefined) return { nbd, img };
+  throw new NoProviderError({
+    wanted: `open ${subject} through qemu`,
+    candidates: [{ name: 'nbd', reason: 'qemu-nbd is not installed' }],
+    hint: REMEDY,
+  });
+}
+
+/** An image of another host, through qemu's driver for that protocol. */
+async function openRemote(drive: DriveSpec, uri: string, context: BackendContext): Promise<BlockSession> {
+  const image = remoteImage(uri, drive.secret);
+  if (!drive.readonly && image.node.readOnly) {
+    throw CapabilityError.readOnly(uri, `${schemeOf(uri)} can only be read`);
   }
+  const { nbd, img } = await programs(uri);
+  const info = await remoteInfo(img, image, drive.format, context.signal);
+  refuseGuessedRaw(drive, uri, info.format);
+  const { snapshot } = drive;
+  const server = await startQemuNbd(nbd, {
+    source: image,
+    format: info.format,
+    readonly: deviceOptions(drive).readonly,
+    ...(snapshot === undefined ? {} : { snapshot }),
+  });
+  const device = new NbdDevice(server.client, deviceOptions(drive));
+  return new NbdSession(device, describe(info, device.size), undefined, () => server.close());
+}
+
+/** @throws CapabilityError */
+function refuseGuessedRaw(drive: DriveSpec, subject: string, format: string): void {
+  if (format !== 'raw' || drive.readonly || drive.format !== undefined) return;
+  throw new CapabilityError({
+    capability: 'write',
+    subject,
+    readOnly: true,
+    reason: "its format was guessed; say format 'raw' to write it",
+  });
+}
+
+async function openFile(drive: DriveSpec, path: string, context: BackendContext): Promise<BlockSession> {
+  const { nbd, img } = await programs(path);
   // Through the session's files first: a missing file, a held lock and a refused path get their own errors.
   const file = await context.files.open(path, {
     writable: !drive.readonly,
@@ -92,17 +141,10 @@ async function openFile(drive: DriveSpec, path: string, context: BackendContext)
   await file.close();
   const [info] = await inspectChain(img, hostPath, drive.format, context);
   if (info === undefined) throw new HostError({ path, operation: 'open', reason: 'qemu-img said nothing' });
-  if (info.format === 'raw' && drive.format === undefined && !drive.readonly) {
-    throw new CapabilityError({
-      capability: 'write',
-      subject: path,
-      readOnly: true,
-      reason: "its format was guessed; say format 'raw' to write it",
-    });
-  }
+  refuseGuessedRaw(drive, path, info.format);
   const { snapshot } = drive;
   const server = await startQemuNbd(nbd, {
-    path: hostPath,
+    source: hostPath,
     format: info.format,
     readonly: deviceOptions(drive).readonly,
     ...(snapshot === undefined ? {} : { snapshot }),

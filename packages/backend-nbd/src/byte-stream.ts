@@ -9,16 +9,18 @@ export class ByteStream {
   #wake: (() => void) | undefined;
   #failure: Error | undefined;
 
+  readonly #onData = (data: Uint8Array): void => {
+    this.#chunks.push(data);
+    this.#held += data.length;
+    if (this.#held >= Math.max(this.#wanted, PAUSE_AT)) this.socket.pause();
+    if (this.#held >= this.#wanted) this.#wake?.();
+  };
+
   constructor(
     private readonly socket: Socket,
     private readonly peer: string,
   ) {
-    socket.on('data', (data: Uint8Array) => {
-      this.#chunks.push(data);
-      this.#held += data.length;
-      if (this.#held >= Math.max(this.#wanted, PAUSE_AT)) socket.pause();
-      if (this.#held >= this.#wanted) this.#wake?.();
-    });
+    socket.on('data', this.#onData);
     socket.on('error', (error) =>
       this.fail(this.#hostError('connection', messageOf(error), (error as NodeJS.ErrnoException).code, error)),
     );
@@ -56,6 +58,16 @@ export class ByteStream {
       this.socket.on('drain', done);
       this.socket.on('close', done);
     });
+  }
+
+  /**
+   * Give the socket up to TLS, which reads it from here on. Bytes that came before that are nobody's.
+   * @returns how many such bytes there are
+   */
+  detach(): number {
+    this.socket.off('data', this.#onData);
+    this.socket.pause();
+    return this.#held;
   }
 
   /** End all waiting and future reads with `error`; the first one counts. */

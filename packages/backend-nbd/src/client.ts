@@ -4,12 +4,15 @@ import { ByteStream } from './byte-stream.js';
 import { type Negotiated, negotiate } from './handshake.js';
 import { Command, REQUEST_MAGIC, Request } from './layout.js';
 import { type Pending, receiveReply } from './replies.js';
+import { connectTls, type TlsSettings } from './tls.js';
 
 /** Where a server listens. */
 export interface NbdAddress {
   /** Path of a Unix socket, or host and port. */
   readonly socket: string | { readonly host: string; readonly port: number };
   readonly exportName: string;
+  /** Speak through TLS, or not at all. */
+  readonly tls?: TlsSettings;
 }
 
 /** One allocation run of an export. */
@@ -47,21 +50,31 @@ export class NbdClient {
   static async connect(address: NbdAddress): Promise<NbdClient> {
     const where: NetConnectOpts =
       typeof address.socket === 'string' ? { path: address.socket } : { ...address.socket, noDelay: true };
+    const { tls } = address;
+    const scheme = tls === undefined ? 'nbd' : 'nbds';
     const peer =
       typeof address.socket === 'string'
-        ? `nbd+unix:${address.socket}`
-        : `nbd://${address.socket.host}:${address.socket.port}`;
-    const socket = connect(where);
-    const stream = new ByteStream(socket, peer);
+        ? `${scheme}+unix:${address.socket}`
+        : `${scheme}://${address.socket.host}:${address.socket.port}`;
+    const raw = connect(where);
+    let socket = raw;
+    let stream = new ByteStream(raw, peer);
     const reason = `no answer within ${CONNECT_TIMEOUT / 1000} s`;
     const timer = setTimeout(
       () => stream.fail(new HostError({ path: peer, operation: 'connect', errno: 'ETIMEDOUT', reason })),
       CONNECT_TIMEOUT,
     );
+    const upgrade = async (): Promise<ByteStream> => {
+      socket = await connectTls(raw, tls as TlsSettings, peer);
+      stream = new ByteStream(socket, peer);
+      return stream;
+    };
     try {
-      return new NbdClient(socket, stream, await negotiate(stream, address.exportName, peer), peer);
+      const agreed = await negotiate(stream, address.exportName, peer, tls === undefined ? undefined : upgrade);
+      return new NbdClient(socket, agreed.stream, agreed.info, peer);
     } catch (error) {
       socket.destroy();
+      raw.destroy();
       throw error;
     } finally {
       clearTimeout(timer);

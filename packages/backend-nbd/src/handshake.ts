@@ -57,8 +57,32 @@ interface RawReply {
   readonly data: Uint8Array;
 }
 
-/** Fixed newstyle negotiation up to the transmission phase. @throws HostError, CorruptImageError, UnsupportedFeatureError */
-export async function negotiate(stream: ByteStream, exportName: string, peer: string): Promise<Negotiated> {
+/** The connection in clear, turned into one through TLS. */
+export type Upgrade = (stream: ByteStream) => Promise<ByteStream>;
+
+/**
+ * Fixed newstyle negotiation up to the transmission phase.
+ * @param upgrade with it, everything after the first message goes through TLS, or not at all
+ * @returns what was agreed on, and the stream that goes on
+ * @throws HostError, CorruptImageError, UnsupportedFeatureError, CapabilityError
+ */
+export async function negotiate(
+  clear: ByteStream,
+  exportName: string,
+  peer: string,
+  upgrade?: Upgrade,
+): Promise<{ readonly info: Negotiated; readonly stream: ByteStream }> {
+  const noZeroes = await greet(clear, peer);
+  const stream = upgrade === undefined ? clear : await startTls(clear, peer, upgrade);
+  const name = encodeUtf8(exportName);
+  const structured = await askStructured(stream, peer);
+  const allocationContext = structured ? await askAllocation(stream, name) : undefined;
+  const found = (await go(stream, name, exportName, peer)) ?? (await legacyExport(stream, name, noZeroes));
+  return { info: { ...found, structured, allocationContext }, stream };
+}
+
+/** The first message of each side. @returns whether `NBD_FLAG_NO_ZEROES` is in force */
+async function greet(stream: ByteStream, peer: string): Promise<boolean> {
   const hello = ServerHello.decode(await stream.read(ServerHello.size));
   if (hello.magic !== NBD_MAGIC) throw corrupt('magic', NBD_MAGIC, hello.magic);
   if (hello.option !== OPTION_MAGIC)
@@ -70,11 +94,19 @@ export async function negotiate(stream: ByteStream, exportName: string, peer: st
   const flags = new Uint8Array(4);
   viewOf(flags).setUint32(0, HandshakeFlag.fixedNewstyle | (noZeroes ? HandshakeFlag.noZeroes : 0));
   await stream.write(flags);
-  const name = encodeUtf8(exportName);
-  const structured = await askStructured(stream, peer);
-  const allocationContext = structured ? await askAllocation(stream, name) : undefined;
-  const info = (await go(stream, name, exportName, peer)) ?? (await legacyExport(stream, name, noZeroes));
-  return { ...info, structured, allocationContext };
+  return noZeroes;
+}
+
+/** `NBD_OPT_STARTTLS`. What came in clear behind the answer could be anybody's, so it ends the connection. */
+async function startTls(stream: ByteStream, peer: string, upgrade: Upgrade): Promise<ByteStream> {
+  await sendOption(stream, Option.startTls, new Uint8Array());
+  const reply = await readReply(stream, Option.startTls);
+  if (reply.type !== Reply.ack) {
+    throw new CapabilityError({ capability: 'TLS', subject: peer, reason: 'the server has no TLS' });
+  }
+  const excess = stream.detach();
+  if (excess > 0) throw corrupt('bytes before TLS', 0, excess);
+  return upgrade(stream);
 }
 
 type ExportInfo = Omit<Negotiated, 'structured' | 'allocationContext'>;
@@ -107,7 +139,7 @@ function tlsRequired(peer: string): UnsupportedFeatureError {
   return new UnsupportedFeatureError({
     feature: 'NBD over TLS',
     structure: peer,
-    workaround: 'serve the export without TLS on a Unix socket',
+    workaround: 'the server wants TLS: say nbds:// or nbds+unix://',
   });
 }
 

@@ -30,7 +30,7 @@ export const OptionReply = struct('NBD option reply', 20, {
 export const OPTION_REPLY_MAGIC = 0x0003e889045565a9n;
 
 /** "Option types". */
-export const Option = { exportName: 1, abort: 2, go: 7, structuredReply: 8, setMetaContext: 10 } as const;
+export const Option = { exportName: 1, abort: 2, startTls: 5, go: 7, structuredReply: 8, setMetaContext: 10 } as const;
 
 /** "Option reply types"; errors have bit 31 set. */
 export const Reply = {

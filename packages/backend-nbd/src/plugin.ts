@@ -10,7 +10,7 @@ export const plugin = definePlugin({
     {
       kind: 'backend',
       name: 'nbd',
-      summary: 'images through a private qemu-nbd process, and nbd:// URIs',
+      summary: 'images through a private qemu-nbd process, also of other hosts, and NBD servers',
       rank: 50,
       capabilities: {
         supports: {
@@ -27,7 +27,20 @@ export const plugin = definePlugin({
           cloop: ['read'],
           dmg: ['read'],
         },
-        schemes: ['file', 'nbd', 'nbd+unix'],
+        schemes: [
+          'file',
+          'nbd',
+          'nbd+unix',
+          'nbds',
+          'nbds+unix',
+          'http',
+          'https',
+          'ftp',
+          'ftps',
+          'ssh',
+          'iscsi',
+          'rbd',
+        ],
         hostRequirements: ['qemu-nbd', 'qemu-img'],
       },
       load: async () => new (await import('./backend.js')).NbdBackend(),

@@ -14,7 +14,7 @@ export interface QemuImageInfo {
 }
 
 /** What qemu-img printed, if it is of the form that its manual describes. @throws HostError */
-function parseInfo(path: string, text: string): QemuImageInfo {
+export function parseInfo(path: string, text: string): QemuImageInfo {
   const info = JSON.parse(text) as Partial<QemuImageInfo> | null;
   const isText = (value: unknown): boolean => value === undefined || typeof value === 'string';
   const specific = info?.['format-specific'];

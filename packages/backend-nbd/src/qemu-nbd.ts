@@ -4,11 +4,12 @@ import { join } from 'node:path';
 import { HostError, LockedError, messageOf } from '@vmcraft/core';
 import { execa, type ResultPromise } from 'execa';
 import { NbdClient } from './client.js';
+import { type RemoteImage, remoteFailure, remoteFilename, secretArguments } from './remote-image.js';
 
 /** What to serve. */
 export interface QemuNbdImage {
-  /** Absolute host path. */
-  readonly path: string;
+  /** Absolute host path, or an image of another host. */
+  readonly source: string | RemoteImage;
   /** qemu's format name. */
   readonly format: string;
   readonly readonly: boolean;
@@ -31,14 +32,16 @@ const POLL = 10;
 /**
  * Starts qemu-nbd in a folder that only we can enter, and lives until its standard input ends. When we die, by whatever signal, the pipe
  * closes: the server is ended and its folder removed. When the server ends by itself, the folder is removed too.
+ * The first line of its standard input is the secret, or empty; the server gets it on a pipe, as /dev/stdin.
  * Arguments: the folder, then qemu-nbd and its arguments.
  */
 const KEEPER = `
 dir=$1; shift
 umask 177
+IFS= read -r secret || exit 1
 mkdir -m 700 "$dir" || exit 1
 exec 3<&0
-"$@" --socket="$dir/${SOCKET}" </dev/null 3<&- &
+printf %s "$secret" | "$@" --socket="$dir/${SOCKET}" 3<&- &
 server=$!
 { read -r line; kill "$server"; } <&3 2>/dev/null &
 watch=$!
@@ -65,7 +68,8 @@ export async function startQemuNbd(program: string, image: QemuNbdImage): Promis
   const script = ['-c', KEEPER, 'qemu-nbd-keeper', folder, program, ...serverArguments(image)];
   const keeper = execa('sh', script, KEEPER_OPTIONS);
   keeper.catch(() => undefined);
-  const ended = keeper.then((result) => serverFailure(image.path, result.exitCode, result.stderr));
+  keeper.stdin.write(`${typeof image.source === 'string' ? '' : (image.source.secret ?? '')}\n`);
+  const ended = keeper.then((result) => serverFailure(image.source, result.exitCode, result.stderr));
   try {
     const client = await connectWhenReady(join(folder, SOCKET), ended);
     // Node must be able to exit while the server waits for us.
@@ -77,16 +81,16 @@ export async function startQemuNbd(program: string, image: QemuNbdImage): Promis
   }
 }
 
-function serverArguments(image: QemuNbdImage): string[] {
-  const file = `file.driver=file,file.filename=${image.path.replaceAll(',', ',,')}`;
+function serverArguments({ source, format, readonly, snapshot }: QemuNbdImage): string[] {
   return [
     '--shared=1',
     '--discard=unmap',
     '--cache=writeback',
-    ...(image.readonly ? ['--read-only'] : []),
-    ...(image.snapshot === undefined ? [] : [`--load-snapshot=${snapshotOption(image.snapshot)}`]),
-    '--image-opts',
-    `driver=${image.format},${file}`,
+    ...(readonly ? ['--read-only'] : []),
+    ...(snapshot === undefined ? [] : [`--load-snapshot=${snapshotOption(snapshot)}`]),
+    ...(typeof source === 'string'
+      ? ['--image-opts', `driver=${format},file.driver=file,file.filename=${source.replaceAll(',', ',,')}`]
+      : [...secretArguments(source), remoteFilename(source, format)]),
   ];
 }
 
@@ -119,7 +123,9 @@ function settled(ended: Promise<Error>): Promise<Error | undefined> {
   return Promise.race([ended, new Promise<undefined>((resolve) => setTimeout(() => resolve(undefined), MOMENT))]);
 }
 
-function serverFailure(path: string, status: number | undefined, stderr: string): Error {
+function serverFailure(source: string | RemoteImage, status: number | undefined, stderr: string): Error {
+  if (typeof source !== 'string') return remoteFailure(source, stderr.trim() || `qemu-nbd ended with status ${status}`);
+  const path = source;
   const reason =
     stderr
       .trim()

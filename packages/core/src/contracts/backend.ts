@@ -8,8 +8,10 @@ import type { Closable, WarningSink } from './io.js';
 export interface DriveSpec {
   /** A file or block device of the host. */
   readonly path?: string;
-  /** A remote image: `nbd://host:port/export`, `nbd+unix:///export?socket=…`. */
+  /** A remote image: `nbd://host:port/export`, `nbd+unix:///export?socket=…`, `ssh://user@host/path` … It never holds a password. */
   readonly uri?: string;
+  /** Password for the server of `uri`; never shown, logged or put on a command line. */
+  readonly secret?: string;
   /** Image format as qemu names it (`raw`, `qcow2`, `vmdk`, `vpc`, `vhdx`, `vdi`); undefined means detect. */
   readonly format?: string;
   /** Nobody said the format: it was found by looking at the bytes. */

@@ -1,6 +1,7 @@
 import { CachedDevice, metered, ReadOnlyDevice } from '../block/index.js';
 import type { BlockDevice, BlockSession, DriveSpec, KeyStore, WarningSink } from '../contracts/index.js';
 import { isVmcraftError, messageOf, UsageError } from '../errors/index.js';
+import { remoteUri, withSecret } from './remote-drive.js';
 import type { SessionServices } from './services.js';
 
 /** A drive as the caller added it. */
@@ -85,6 +86,8 @@ export interface AddDriveOptions {
   readonly label?: string | undefined;
   readonly protocol?: string | undefined;
   readonly server?: readonly string[] | undefined;
+  readonly username?: string | undefined;
+  readonly secret?: string | undefined;
   readonly discard?: string | undefined;
   readonly blocksize?: number | undefined;
   readonly snapshot?: string | undefined;
@@ -122,21 +125,18 @@ export function driveSpec(filename: string, options: AddDriveOptions): DriveSpec
   };
 }
 
-function address(filename: string, options: AddDriveOptions): { path: string } | { uri: string } {
-  const { protocol = 'file', server } = options;
+function address(filename: string, options: AddDriveOptions): { path: string } | { uri: string; secret?: string } {
+  const { protocol = 'file', secret } = options;
   if (/^[a-z][a-z0-9+.-]*:\/\//.test(filename)) {
-    return filename.startsWith('file://') ? { path: filePath(filename) } : { uri: filename };
+    if (filename.startsWith('file://')) return { path: filePath(filename) };
+    return withSecret(filename, secret);
   }
   if (protocol === 'file') {
     if (filename === '') throw bad('filename', 'the empty string names no image');
+    if (secret !== undefined || options.username !== undefined) throw bad('username', 'a local file has no user');
     return { path: filename };
   }
-  if (protocol !== 'nbd') throw bad('protocol', `'${protocol}' is not known here; give a path or an nbd:// URI`);
-  if (server === undefined || server.length !== 1) throw bad('server', 'nbd needs exactly one server');
-  const [only] = server as [string];
-  const name = encodeURI(filename.replace(/^\//, ''));
-  if (only.startsWith('unix:')) return { uri: `nbd+unix:///${name}?socket=${encodeURIComponent(only.slice(5))}` };
-  return { uri: `nbd://${only.replace(/^tcp:/, '')}/${name}` };
+  return withSecret(remoteUri(protocol, filename, options), secret);
 }
 
 function filePath(uri: string): string {

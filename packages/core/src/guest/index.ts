@@ -11,6 +11,7 @@ export { formatMountable, type Mountable as ParsedMountable, parseMountable } fr
 export type { GuestMountRequest, GuestMounts } from './mounts.js';
 export type { PerformanceMetrics, PhaseMetrics } from './performance.js';
 export { type LineMatcher, lineMatcher, type PatternOptions } from './regex/line-matcher.js';
+export { withSecret } from './remote-drive.js';
 export type {
   FilesystemRequest,
   FilesystemSupport,

@@ -1,4 +1,5 @@
 import type { AnyAction } from './action.js';
+import { withSecret } from './remote-drive.js';
 
 /** Characters of a value that a trace shows. */
 const MAX_SHOWN = 256;
@@ -8,7 +9,7 @@ export function traceCall(action: AnyAction, args: readonly unknown[]): string {
   const shown = action.args.map(({ kind }, i) => (kind.name === 'Key' ? '"***"' : show(args[i])));
   const options = Object.entries((args[action.args.length] ?? {}) as Record<string, unknown>)
     .filter(([, value]) => value !== undefined)
-    .map(([name, value]) => `"${name}:${show(value).replaceAll('"', '')}"`);
+    .map(([name, value]) => `"${name}:${name === 'secret' ? '***' : show(value).replaceAll('"', '')}"`);
   return [action.name, ...shown, ...options].join(' ');
 }
 
@@ -18,7 +19,7 @@ export function traceResult(action: AnyAction, result: unknown): string {
 }
 
 function show(value: unknown): string {
-  if (typeof value === 'string') return quote(value);
+  if (typeof value === 'string') return quote(withSecret(value, undefined).uri);
   if (typeof value === 'boolean') return value ? '1' : '0';
   if (value === null || value === undefined) return 'NULL';
   if (value instanceof Uint8Array) return `<${value.length} bytes>`;

@@ -50,13 +50,8 @@ export const handleDriveActions = [
       blocksize: Int,
     },
     returns: 'void',
-    doc: 'Add a disk image or block device of the host, or an nbd:// URI. Name its `format` where it is known. `iface`, `name`, `cachemode` and `copyonread` concern an appliance and make no difference.',
-    run: async (g, name, options) => {
-      if (options.username !== undefined || options.secret !== undefined) {
-        throw new UsageError('drives behind a password are not supported', { argument: 'username' });
-      }
-      await add(g, name, options);
-    },
+    doc: 'Add a disk image or block device of the host, or one of a server: by a URI (`nbd://host/export`, `https://host/disk.qcow2`, `ssh://user@host/disk.qcow2`, `iscsi://host/target/lun`, `rbd://monitor/pool/image`), or by `protocol`, `server`, `username` and `secret`. Name its `format` where it is known. `iface`, `name`, `cachemode` and `copyonread` concern an appliance and make no difference.',
+    run: add,
   }),
   defineAction({
     name: 'add_drive_ro',

@@ -1,16 +1,18 @@
 import { UsageError } from '@vmcraft/core/errors';
+import { withSecret } from '@vmcraft/core/guest';
 
 /** The arguments of `add_drive` that a `-a` stands for. */
 export interface DriveOption {
+  /** A path, or a URI without its password. */
   readonly filename: string;
   readonly options: Readonly<{
     readonly?: boolean;
     format?: string;
-    protocol?: string;
-    server?: readonly string[];
-    username?: string;
+    secret?: string;
     blocksize?: number;
   }>;
+  /** `filename` is a URI: there is nothing on this host to look for. */
+  readonly isRemote?: true;
 }
 
 /** State that options before a `-a` set for those after it. */
@@ -33,13 +35,14 @@ const REMOTE_SCHEMES = new Set([
   'nbd',
   'nbds',
   'nbd+unix',
+  'nbds+unix',
   'rbd',
   'sheepdog',
   'ssh',
 ]);
 
 /**
- * What to add for a `-a`: a file name, `file://…`, or the parts of a remote URI.
+ * What to add for a `-a`: a file name, `file://…`, or a remote URI and its password.
  * @throws UsageError for a URI that does not parse or whose scheme is unknown
  */
 export function parseDriveOption(text: string, defaults: DriveDefaults): DriveOption {
@@ -57,29 +60,8 @@ export function parseDriveOption(text: string, defaults: DriveDefaults): DriveOp
       hint: `known: file, ${[...REMOTE_SCHEMES].join(', ')}`,
     });
   }
-  return remoteDrive(scheme, url, options);
-}
-
-function remoteDrive(scheme: string, url: URL, options: DriveOption['options']): DriveOption {
-  const socket = url.searchParams.get('socket');
-  const path = decodeURIComponent(url.pathname);
-  const server =
-    socket !== null
-      ? `unix:${socket}`
-      : url.hostname === ''
-        ? undefined
-        : `${url.hostname}${url.port && `:${url.port}`}`;
-  // ssh and the web protocols name a path, the others an export, a volume or a target.
-  const keepsSlash = scheme === 'ssh' || /^(https?|t?ftps?)$/.test(scheme);
-  return {
-    filename: keepsSlash ? path : path.replace(/^\//, ''),
-    options: {
-      ...options,
-      protocol: scheme.replace(/^nbd\+unix$/, 'nbd'),
-      ...(server === undefined ? {} : { server: [server] }),
-      ...(url.username === '' ? {} : { username: decodeURIComponent(url.username) }),
-    },
-  };
+  const { uri, secret } = withSecret(text, undefined);
+  return { filename: uri, options: { ...options, ...(secret === undefined ? {} : { secret }) }, isRemote: true };
 }
 
 function parseUri(text: string): URL {
@@ -92,5 +74,5 @@ function parseUri(text: string): URL {
 
 /** The URI without its password, which must not reach a message. */
 function withoutPassword(text: string): string {
-  return text.replace(/^([a-z][a-z0-9+.-]*:\/\/[^/@]*?):[^/]*@/i, '$1:…@');
+  return text.replace(/^([a-z][a-z0-9+.-]*:\/\/[^/@]*?)([:%])[^/]*@/i, '$1$2…@');
 }

@@ -36,8 +36,8 @@ async function addDrives(shell: Shell, options: ShellOptions): Promise<{ disk: P
       prepared.push({ disk, device: driveName(index) });
       continue;
     }
-    const { filename, options: given } = driveArguments(drive, options.readonly);
-    if (given.protocol === undefined) await checkAccess(filename);
+    const { filename, options: given, isRemote } = driveArguments(drive, options.readonly);
+    if (isRemote !== true) await checkAccess(filename);
     await shell.call('add_drive', [filename], shell.settings.force ? { ...given, force: true } : { ...given });
   }
   return prepared;

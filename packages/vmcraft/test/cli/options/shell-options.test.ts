@@ -98,12 +98,19 @@ describe('a drive', () => {
   it.each([
     ['disk.img', { filename: 'disk.img', options: {} }],
     ['file:///a%20b.img', { filename: '/a b.img', options: {} }],
-    ['nbd://example.com:1234/exp', { filename: 'exp', options: { protocol: 'nbd', server: ['example.com:1234'] } }],
-    ['nbd:///exp?socket=/run/s', { filename: 'exp', options: { protocol: 'nbd', server: ['unix:/run/s'] } }],
-    ['nbd://?socket=/run/s', { filename: '', options: { protocol: 'nbd', server: ['unix:/run/s'] } }],
+    ['nbd://example.com:1234/exp', { filename: 'nbd://example.com:1234/exp', options: {}, isRemote: true }],
+    ['nbd:///exp?socket=/run/s', { filename: 'nbd:///exp?socket=/run/s', options: {}, isRemote: true }],
     [
       'ssh://user:pass%40word@example.com/disk.img',
-      { filename: '/disk.img', options: { protocol: 'ssh', server: ['example.com'], username: 'user' } },
+      { filename: 'ssh://user@example.com/disk.img', options: { secret: 'pass@word' }, isRemote: true },
+    ],
+    [
+      'iscsi://user%secret@example.com/iqn.2026-01.com.example:a/1',
+      {
+        filename: 'iscsi://user@example.com/iqn.2026-01.com.example:a/1',
+        options: { secret: 'secret' },
+        isRemote: true,
+      },
     ],
   ])('%s', (text, expected) => {
     expect(drive(text)).toEqual(expected);
