@@ -17,11 +17,12 @@ export const UNCOVERED: readonly { readonly reason: string; readonly names: read
   },
   {
     reason: 'package databases without a disk: packages/os-linux/test/real-data.test.ts reads them',
-    names: ['os/dpkg/trivy-status', 'os/apk/trivy-installed'],
-  },
-  {
-    reason: 'rpm databases are not read yet',
-    names: ['os/rpmdb/libuuid/Packages', 'os/rpmdb/amazonlinux2023-plain/rpmdb.sqlite'],
+    names: [
+      'os/dpkg/trivy-status',
+      'os/apk/trivy-installed',
+      'os/rpmdb/libuuid/Packages',
+      'os/rpmdb/amazonlinux2023-plain/rpmdb.sqlite',
+    ],
   },
   {
     reason: 'registry hives without a disk: packages/format-regf/test/real-data.test.ts and recovery.test.ts read them',

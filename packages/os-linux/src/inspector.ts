@@ -8,6 +8,7 @@ import { osinfoId } from './osinfo.js';
 import { readApk } from './packages-apk.js';
 import { readDpkg } from './packages-dpkg.js';
 import { readPacman } from './packages-pacman.js';
+import { readRpm } from './packages-rpm.js';
 import { fact, type Release, readRelease, splitVersion } from './release.js';
 import { readHostname, readInitSystem, readLocale, readTimezone } from './settings.js';
 
@@ -28,6 +29,7 @@ const PACKAGE_READERS: Readonly<Record<string, (tree: FileTree) => Promise<reado
   apk: readApk,
   deb: readDpkg,
   pacman: readPacman,
+  rpm: readRpm,
 };
 
 /** Says which Linux distribution a root file system holds, and where everything that it says was found. */

@@ -8,7 +8,7 @@ export const plugin = definePlugin({
     {
       kind: 'os',
       name: 'os-linux',
-      summary: 'Linux distributions: release files, fstab, kernels, users, packages of dpkg, apk and pacman',
+      summary: 'Linux distributions: release files, fstab, kernels, users, packages of dpkg, rpm, apk and pacman',
       rank: 100,
       capabilities: { supports: { linux: ['inspect'] } },
       load: async () => new (await import('./inspector.js')).LinuxInspector(),

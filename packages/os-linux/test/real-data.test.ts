@@ -19,6 +19,7 @@ interface Entry {
     };
     readonly dpkg_query?: { readonly file: string; readonly packages: number };
     readonly apk?: { readonly packages: readonly string[] };
+    readonly rpm?: { readonly file: string; readonly packages: number };
   };
 }
 
@@ -103,6 +104,25 @@ describe.runIf(requireTools(`data:${join(data, 'manifest.json')}`))(
       expect(
         applications?.map((a) => `${a.name} ${a.version}${a.release === undefined ? '' : `-${a.release}`}`),
       ).toEqual(oracle?.packages);
+    });
+
+    it('lists what rpm lists, from each of its databases', async () => {
+      const databases = manifest().filter((e) => e.oracle?.rpm !== undefined);
+      expect(databases.map((e) => e.name.split('/').at(-1)).sort()).toEqual(['Packages', 'rpmdb.sqlite']);
+      for (const { name, oracle } of databases) {
+        const file = gunzipSync(readFileSync(join(data, `${name}.gz`)));
+        const { applications } = await inspect({
+          '/etc/os-release': 'ID=fedora\nVERSION_ID=38\n',
+          '/usr/x': '',
+          [`/var/lib/rpm/${name.split('/').at(-1)}`]: file,
+        });
+        const listed = readFileSync(join(data, oracle.rpm?.file ?? ''), 'utf8')
+          .trim()
+          .split('\n');
+        const rows = applications.map((a) => [a.name, a.epoch ?? 0, a.version, a.release, a.arch].join('\t'));
+        expect(rows.sort(), name).toEqual(listed.filter((line) => !line.startsWith('gpg-pubkey')).sort());
+        expect(rows.length).toBeGreaterThan(0);
+      }
     });
   },
 );
