@@ -406,3 +406,23 @@ describe.runIf(requireTools('qemu-img', 'qemu-io', 'qemu-nbd', 'mke2fs'))('an im
     }
   });
 });
+
+describe('a system whose package database is broken', () => {
+  it.runIf(requireTools('mke2fs'))('is described all the same, with a warning', async () => {
+    const disk = ext4('broken-rpm.img');
+    {
+      await using g = await GuestFS.open(disk, { format: 'raw' });
+      await g.mount('/dev/sda', '/');
+      for (const name of ['/etc', '/usr', '/var', '/var/lib', '/var/lib/rpm']) await g.mkdir(name);
+      await g.write('/etc/os-release', 'ID=fedora\nVERSION_ID=40\nPRETTY_NAME="Fedora Linux 40"\n');
+      await g.write('/var/lib/rpm/rpmdb.sqlite', 'SQLite format 3\0 and nothing else'.padEnd(5000, '.'));
+    }
+    const { status, stdout } = await cli(['inspect', disk]);
+    expect(status).toBe(0);
+    expect(stdout).toContain('Fedora Linux 40');
+    expect(stdout).toMatch(/Warning: applications: .*sqlite header.*page size/);
+    await using g = await GuestFS.open(disk, { readonly: true });
+    const [root = ''] = await g.inspectOs();
+    expect((await errorOf(g.inspectListApplications2(root))).code).toBe('VMC_CORRUPT');
+  });
+});

@@ -1,3 +1,5 @@
+import { isVmcraftError, messageOf, type OperatingSystem } from '@vmcraft/core';
+import type { Inspection } from '@vmcraft/core/inspect';
 import { type InspectionFormat, renderInspection } from '../../inspect/render.js';
 import { type FoundSystem, type InspectionReport, inspectionReportOf } from '../../inspect/report.js';
 import { NoOperatingSystemError } from '../shell/open-guest.js';
@@ -33,7 +35,17 @@ async function inspect(
   const found: FoundSystem[] = [];
   for (const os of inspection.systems) {
     if (options.root !== undefined && os.root !== options.root) continue;
-    found.push(options.applications ? { os, applications: await inspection.applications(os) } : { os });
+    found.push(options.applications ? await withApplications(inspection, os) : { os });
   }
   return inspectionReportOf(found, inspection.filesystems);
+}
+
+/** A broken package database is a warning: all else that is known of the system stays worth telling. */
+async function withApplications(inspection: Inspection, os: OperatingSystem): Promise<FoundSystem> {
+  try {
+    return { os, applications: await inspection.applications(os) };
+  } catch (error) {
+    if (!isVmcraftError(error)) throw error;
+    return { os: { ...os, warnings: [...(os.warnings ?? []), `applications: ${messageOf(error)}`] } };
+  }
 }
