@@ -1,5 +1,7 @@
+import type { Availability } from './backend.js';
 import type { BlockDevice } from './block.js';
 import type { BlockCodecs } from './codecs.js';
+import type { GuestLink } from './guest-link.js';
 import type { Closable, IoOptions, ProgressSink, WarningSink } from './io.js';
 
 /** A point in time since the epoch, UTC. `sec` may be negative; `nsec` is 0..999 999 999. */
@@ -245,6 +247,10 @@ export interface FsOpenOptions {
   readonly limits?: Partial<FsLimits>;
   /** Undefined where the host has none: drivers bring their own, slower ones. */
   readonly codecs?: BlockCodecs;
+  /** The guest that the device belongs to, for drivers that let something else work on it; undefined for a device on its own. */
+  readonly guest?: GuestLink;
+  /** Name of the device in that guest. */
+  readonly deviceName?: string;
 }
 
 /** Guards against hostile images. */
@@ -287,6 +293,8 @@ export interface CheckReport {
 /** A family of file systems: probe, open, make. */
 export interface FsDriver {
   readonly name: string;
+  /** Whether this driver can run here; cheap. Drivers that need nothing of the host have no such method. */
+  available?(): Promise<Availability>;
   /** Undefined when it is none of this driver's. Reads a bounded window, never writes, never throws for foreign bytes. */
   probe(device: BlockDevice): Promise<FsSignature | undefined>;
   /** @throws CorruptImageError, UnsupportedFeatureError, CapabilityError */

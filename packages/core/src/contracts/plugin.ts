@@ -55,6 +55,8 @@ export interface OsDescriptor extends DescriptorBase {
 /** Further actions for the guest session; the table's own type belongs to core/guest. */
 export interface ActionsDescriptor extends DescriptorBase {
   readonly kind: 'actions';
+  /** Only for what no other plugin has, or what cannot be done in this process: actions of a name that is taken stand in for it. */
+  readonly fallback?: boolean;
   load(): Promise<readonly unknown[]>;
 }
 

@@ -2,7 +2,17 @@ import { VmcraftError } from './base.js';
 
 /** The thing was opened without the ability that the call needs. */
 export class CapabilityError extends VmcraftError {
-  constructor(details: { capability: string; subject: string; reason?: string; readOnly?: boolean }, cause?: unknown) {
+  constructor(
+    details: {
+      capability: string;
+      subject: string;
+      reason?: string;
+      readOnly?: boolean;
+      /** It may be done by something else than what was asked. */
+      elsewhere?: boolean;
+    },
+    cause?: unknown,
+  ) {
     const why = details.reason === undefined ? '' : `: ${details.reason}`;
     super({
       code: details.readOnly === true ? 'VMC_READ_ONLY' : 'VMC_NO_CAPABILITY',

@@ -33,6 +33,19 @@ export class ActionTable {
     }
   }
 
+  /**
+   * Add those whose names are free.
+   * @returns those whose guestfs name is taken: they can only stand in
+   */
+  addFallbacks(plugin: string, actions: readonly AnyAction[]): readonly AnyAction[] {
+    this.add(
+      plugin,
+      actions.filter(({ name }) => this.find(name) === undefined),
+    );
+    const own = new Set(actions);
+    return actions.filter(({ name }) => !own.has(this.get(name)));
+  }
+
   /** Undefined when there is no such action. */
   find(name: string): AnyAction | undefined {
     return this.#keys.get(name);

@@ -114,6 +114,8 @@ export interface Action<
   readonly anytime?: boolean;
   /** Does not wait for the call that runs now: only for what is meant to act on that. */
   readonly immediate?: boolean;
+  /** Works beside the session on its devices: file systems that are lent to somebody stay there. */
+  readonly outside?: boolean;
   /** Arguments are checked before; the options object is always there. */
   run(g: Session, ...args: [...ArgValues<A>, OptionValues<O>]): Promise<ReturnValue<R>> | ReturnValue<R>;
 }

@@ -9,6 +9,7 @@ import {
 } from '../errors/index.js';
 import { type AnyAction, type Arg, type ArgKind, camelCase } from './action.js';
 import type { ActionTable } from './action-table.js';
+import { isUnavailableHere } from './actions/unavailable.js';
 import { formatMountable, parseMountable } from './mountable.js';
 import type { Session } from './session.js';
 import { traceCall, traceResult } from './trace.js';
@@ -31,7 +32,7 @@ export async function callAction(session: Session, action: AnyAction, given: rea
   session.events.emit('enter', action.name);
   try {
     const work = () => session.clock.time(action.name, () => run(session, action, args));
-    const result = await (action.immediate === true ? work() : session.exclusive(work));
+    const result = await (action.immediate === true ? work() : session.exclusive(work, keepsLoan(action)));
     trace(traceResult(action, result));
     return result;
   } catch (error) {
@@ -55,7 +56,30 @@ export function bindActions(target: object, session: Session, table: ActionTable
 
 async function run(session: Session, action: AnyAction, args: readonly unknown[]): Promise<unknown> {
   if (action.anytime !== true) void session.opened;
-  return (action.run as Runner)(session, ...(await resolveNames(session, action, args)));
+  const values = await resolveNames(session, action, args);
+  try {
+    return await (action.run as Runner)(session, ...values);
+  } catch (error) {
+    const other = isUnavailableHere(error) ? session.alternatives.get(action.name) : undefined;
+    if (other === undefined) throw error;
+    try {
+      return await (other.run as Runner)(session, ...values);
+    } catch (second) {
+      if (isUnavailableHere(second)) throw withReason(error, second);
+      throw second;
+    }
+  }
+}
+
+/** Settings change nothing on the disks, and actions outside want the tree where it is. */
+function keepsLoan(action: AnyAction): boolean {
+  return action.outside === true || action.anytime === true;
+}
+
+/** What cannot be done in this process, and why the one that could stand in cannot either. */
+function withReason(error: unknown, second: unknown): unknown {
+  if (error instanceof Error) error.message = `${error.message}; ${messageOf(second)}`;
+  return error;
 }
 
 /** What guestfsd does before a function runs: device names become canonical and must exist; paths need a mounted root. */
@@ -63,7 +87,7 @@ function resolveNames(session: Session, action: AnyAction, args: readonly unknow
   return Promise.all(
     args.map((value, i) => {
       const kind = action.args[i]?.kind;
-      if (kind === undefined || action.anytime === true) return value;
+      if (kind === undefined || action.anytime === true || action.outside === true) return value;
       if (!kind.list) return resolveName(session, action, kind, value);
       return Promise.all((value as readonly string[]).map((item) => resolveName(session, action, kind, item)));
     }),

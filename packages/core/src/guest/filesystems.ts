@@ -1,4 +1,4 @@
-import type { BlockDevice, FileSystem, WarningSink } from '../contracts/index.js';
+import type { BlockDevice, FileSystem, GuestLink, WarningSink } from '../contracts/index.js';
 import { supports } from '../contracts/index.js';
 import { CapabilityError, FsError } from '../errors/index.js';
 import type { DiscoveredDevice } from '../storage/index.js';
@@ -30,6 +30,7 @@ export class OpenFilesystems {
     private readonly services: SessionServices,
     private readonly warn: WarningSink,
     private readonly find: (name: string) => DiscoveredDevice,
+    private readonly guest?: GuestLink,
   ) {}
 
   /**
@@ -60,6 +61,7 @@ export class OpenFilesystems {
       deviceName: formatMountable(request.mountable),
       type: request.type ?? device.signature?.type,
       readonly,
+      ...(this.guest === undefined ? {} : { guest: this.guest }),
       mountOptions: [
         ...(request.mountOptions ?? []),
         ...(request.mountable.subvolume === undefined ? [] : [`subvol=${request.mountable.subvolume}`]),

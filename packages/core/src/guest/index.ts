@@ -1,6 +1,7 @@
 export * from './action.js';
 export { ActionTable } from './action-table.js';
 export { basicActions } from './actions/basic.js';
+export { unavailable } from './actions/unavailable.js';
 export { changeDevice } from './device-changes.js';
 export { bindActions, callAction } from './dispatch.js';
 export { type AddDriveOptions, type Drive, driveSpec } from './drives.js';

@@ -1,4 +1,4 @@
-import type { FileSystem } from '../contracts/index.js';
+import type { BorrowedMount, FileSystem } from '../contracts/index.js';
 import { FsError, UsageError } from '../errors/index.js';
 import type { Mount, Vfs } from '../vfs/index.js';
 import type { OpenFilesystems } from './filesystems.js';
@@ -62,6 +62,16 @@ export class GuestMounts {
   /** Mountables and where they are, in the order in which they were mounted. */
   list(): readonly { readonly source: string; readonly path: string }[] {
     return this.vfs.mounts.map((mount) => ({ source: mount.source, path: this.vfs.mountPath(mount) }));
+  }
+
+  /** The same with all that is needed to mount it again. */
+  describe(): readonly BorrowedMount[] {
+    return this.vfs.mounts.map((mount) => ({
+      source: mount.source,
+      path: this.vfs.mountPath(mount),
+      readonly: mount.readonly,
+      options: mount.options.filter((option) => option !== 'loop').join(','),
+    }));
   }
 
   /** Open a file system without mounting it; its holder releases it. */

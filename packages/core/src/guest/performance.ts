@@ -1,4 +1,5 @@
 import type { IoMetrics, LayerCounters } from '../block/index.js';
+import type { ProviderChoice } from '../contracts/index.js';
 
 /** Time of one phase of a session. */
 export interface PhaseMetrics {
@@ -12,6 +13,8 @@ export interface PerformanceMetrics {
   readonly phases: Readonly<Record<string, PhaseMetrics>>;
   /** Counters by layer: `image` is the disk image as a device, `cache` the page cache above it. */
   readonly layers: Readonly<Record<string, LayerCounters>>;
+  /** Which provider was chosen for each image, file system and stand-in action, and why. */
+  readonly providers: readonly ProviderChoice[];
   /** Since the session was made. */
   readonly milliseconds: number;
 }
@@ -35,10 +38,11 @@ export class PhaseClock {
     }
   }
 
-  snapshot(): PerformanceMetrics {
+  snapshot(providers: readonly ProviderChoice[] = []): PerformanceMetrics {
     return {
       phases: Object.fromEntries([...this.#phases].map(([name, entry]) => [name, { ...entry }])),
       layers: this.io.snapshot(),
+      providers: [...providers],
       milliseconds: performance.now() - this.#start,
     };
   }

@@ -7,9 +7,11 @@ import type {
   FileSystem,
   FsDriver,
   FsSignature,
+  GuestLink,
   HostPlatform,
   KeyStore,
   OsInspector,
+  ProviderChoice,
   StorageActivator,
   WarningSink,
 } from '../contracts/index.js';
@@ -23,6 +25,8 @@ export interface FilesystemRequest {
   readonly type: string | undefined;
   readonly readonly: boolean;
   readonly mountOptions: readonly string[];
+  /** The guest that the device belongs to. */
+  readonly guest?: GuestLink;
 }
 
 /** All writes of the session to host files, held back until they are committed. */
@@ -41,6 +45,8 @@ export interface FilesystemSupport {
   readonly read: boolean;
   readonly write: boolean;
   readonly format: boolean;
+  /** Whether it is quick enough to look into file systems unasked: not so for an appliance, unless the caller wants it. */
+  readonly prompt: boolean;
 }
 
 /** What a session gets from outside: providers by capability, and the host. The runtime makes one per opened guest. */
@@ -48,6 +54,8 @@ export interface SessionServices {
   readonly platform: HostPlatform;
   readonly metrics: IoMetrics;
   readonly transaction: SessionTransaction;
+  /** Told of every choice among providers. */
+  onChoice?: (choice: ProviderChoice) => void;
   /** Open a drive with the best backend. @throws NoProviderError, HostError, LockedError, CorruptImageError … */
   openDrive(drive: DriveSpec, warn: WarningSink, keys?: KeyStore): Promise<BlockSession>;
   /** Make an image file. @throws NoProviderError */
@@ -62,6 +70,8 @@ export interface SessionServices {
   driverFor(type: string, ability: 'format' | 'check'): Promise<FsDriver>;
   /** Best support for a type; undefined when no driver knows it. Loads nothing. */
   filesystemSupport(type: string): FilesystemSupport | undefined;
+  /** Whether some driver that works on this host knows a type. */
+  filesystemAvailable?(type: string): Promise<boolean>;
   /** All file-system types that some driver knows. Loads nothing. */
   filesystemTypes(): readonly string[];
   /** Types of members that some storage plugin handles, as blkid names them. Loads nothing. */

@@ -5,6 +5,8 @@ import type {
   HostPlatform,
   ImageInfo,
   OperatingSystem,
+  ProviderChoice,
+  TreeBorrower,
   Warning,
   WarningSink,
 } from '../contracts/index.js';
@@ -12,14 +14,17 @@ import { AbortedError, FsError, UsageError } from '../errors/index.js';
 import { Inspection } from '../inspect/index.js';
 import { type DiscoveredDevice, StorageTree } from '../storage/index.js';
 import { Vfs } from '../vfs/index.js';
+import type { AnyAction } from './action.js';
 import { closeDrives, type Drive, guardUnknownRaw, type OpenDrive, openDrives } from './drives.js';
 import { EventHub } from './events.js';
 import { OpenFilesystems } from './filesystems.js';
+import { SessionLink } from './guest-link.js';
 import { SessionKeys } from './key-store.js';
 import { GuestMounts } from './mounts.js';
 import { type PerformanceMetrics, PhaseClock } from './performance.js';
-import type { SessionServices } from './services.js';
+import type { FilesystemSupport, SessionServices } from './services.js';
 import { defaultSettings, type SessionSettings } from './settings.js';
+import { TreeLoan } from './tree-loan.js';
 
 /** How a session behaves. */
 export interface SessionOptions {
@@ -37,6 +42,7 @@ interface Opened {
   readonly filesystems: OpenFilesystems;
   readonly mounts: GuestMounts;
   readonly vfs: Vfs;
+  readonly link: SessionLink;
   inspection: Inspection | undefined;
 }
 
@@ -50,6 +56,10 @@ export class Session implements Closable {
   readonly warnings: Warning[] = [];
   /** Optional groups of functions that plugins add, besides those that come with the core. */
   readonly features = new Set<string>();
+  /** Actions of plugins that stand in for those that cannot be done in this process, by name. */
+  readonly alternatives = new Map<string, AnyAction>();
+  /** Which providers were chosen, and why. */
+  readonly choices: ProviderChoice[] = [];
   readonly dryRun: boolean;
   readonly warn: WarningSink = (warning) => {
     this.warnings.push(warning);
@@ -59,6 +69,7 @@ export class Session implements Closable {
   #opened: Opened | undefined;
   #closing: Promise<void> | undefined;
   #abort = new AbortController();
+  readonly #loan = new TreeLoan(this);
   /** Ends when all calls so far have; calls run one after the other, as on a guestfs handle. */
   #tail: Promise<unknown> = Promise.resolve();
 
@@ -69,6 +80,15 @@ export class Session implements Closable {
     this.dryRun = options.dryRun === true;
     this.settings = defaultSettings(services.platform.process.program);
     this.clock = new PhaseClock(services.metrics);
+    services.onChoice = (choice) => this.noteChoice(choice);
+  }
+
+  /** Remember a choice, and tell those who want to know. */
+  noteChoice(choice: ProviderChoice): void {
+    this.choices.push(choice);
+    const { kind, subject, provider, reason, passedOver } = choice;
+    const others = passedOver.map((o) => `${o.name} ${o.reason}`).join('; ');
+    this.events.emit('library', `${subject}: ${kind} ${provider}: ${reason}${others === '' ? '' : ` (${others})`}`);
   }
 
   get state(): SessionState {
@@ -123,10 +143,11 @@ export class Session implements Closable {
     const drives = await this.clock.time('open', () => openDrives(this.drives, this.services, this.warn, this.keys));
     try {
       const storage = await this.clock.time('discover', () => this.#discover(drives));
-      const filesystems = new OpenFilesystems(this.services, this.warn, (name) => this.device(name));
+      const link = new SessionLink(this, storage);
+      const filesystems = new OpenFilesystems(this.services, this.warn, (name) => this.device(name), link);
       const vfs = new Vfs();
       const mounts = new GuestMounts(vfs, filesystems, this.clock);
-      this.#opened = { drives, storage, filesystems, mounts, vfs, inspection: undefined };
+      this.#opened = { drives, storage, filesystems, mounts, vfs, link, inspection: undefined };
     } catch (error) {
       await closeDrives(drives).catch(() => undefined);
       throw error;
@@ -205,7 +226,7 @@ export class Session implements Closable {
       storage: opened.storage,
       open: (mountable) => opened.mounts.acquire(mountable, true),
       release: (fs) => opened.filesystems.release(fs),
-      canMount: (type) => this.services.filesystemSupport(type)?.read === true,
+      canMount: (type) => isReadUnasked(this.services.filesystemSupport(type)),
       inspectors: () => this.services.inspectors(),
       warn: this.warn,
       signal: this.signal,
@@ -223,9 +244,10 @@ export class Session implements Closable {
 
   /** Hand everything written so far to the image, and commit it unless this is a dry run. */
   async sync(): Promise<void> {
-    const { filesystems, drives } = this.opened;
+    const { filesystems, drives, link } = this.opened;
     await this.clock.time('commit', async () => {
       await filesystems.sync();
+      await link.settle();
       for (const { device } of drives) if (device.writable) await device.flush();
       if (!this.dryRun) await this.services.transaction.commit();
     });
@@ -243,14 +265,25 @@ export class Session implements Closable {
     this.#state = 'config';
   }
 
-  /** Run work when the calls before it have ended. */
-  exclusive<T>(work: () => Promise<T>): Promise<T> {
-    const turn = this.#tail.then(() => {
+  /**
+   * Run work when the calls before it have ended.
+   * @param keepsLoan the mounted tree may stay with whoever has borrowed it
+   */
+  exclusive<T>(work: () => Promise<T>, keepsLoan = false): Promise<T> {
+    const turn = this.#tail.then(async () => {
       if (this.#abort.signal.aborted) this.#abort = new AbortController();
+      if (!keepsLoan) await this.#loan.takeBack();
       return work();
     });
     this.#tail = turn.catch(() => undefined);
     return turn;
+  }
+
+  /**
+   * Close the file systems that are open here and let somebody else mount them, until a call needs them here again. Only within a call.
+   */
+  lendTree(borrower: TreeBorrower): Promise<void> {
+    return this.#loan.lend(borrower);
   }
 
   /** Cancel the running call. */
@@ -259,7 +292,7 @@ export class Session implements Closable {
   }
 
   getPerformanceMetrics(): PerformanceMetrics {
-    return this.clock.snapshot();
+    return this.clock.snapshot(this.choices);
   }
 
   close(): Promise<void> {
@@ -280,7 +313,7 @@ export class Session implements Closable {
         await this.services.close();
         this.events.emit('close', undefined);
       }
-    });
+    }, true);
     return this.#closing;
   }
 
@@ -291,8 +324,10 @@ export class Session implements Closable {
     const isCommitted = commit && !this.dryRun;
     try {
       opened.mounts.forgetAll();
+      this.#loan.forget();
       if (isCommitted) {
         await opened.filesystems.close();
+        await opened.link.close();
         await this.sync();
       }
     } catch (error) {
@@ -300,6 +335,8 @@ export class Session implements Closable {
       throw error;
     } finally {
       this.#opened = undefined;
+      // What works on the devices from outside ends first: nothing may write to them after this.
+      await opened.link.close().catch((error: unknown) => this.#ignore(error, isCommitted));
       if (!isCommitted) await this.services.transaction.rollback();
       await opened.filesystems.close().catch((error: unknown) => this.#ignore(error, isCommitted));
       await opened.storage.closeVolumes().catch((error: unknown) => this.#ignore(error, isCommitted));
@@ -311,4 +348,8 @@ export class Session implements Closable {
   #ignore(error: unknown, isCommitted: boolean): void {
     if (isCommitted) throw error;
   }
+}
+
+function isReadUnasked(support: FilesystemSupport | undefined): boolean {
+  return support?.read === true && support.prompt;
 }

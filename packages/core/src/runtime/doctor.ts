@@ -1,4 +1,4 @@
-import type { Availability, ProviderDescriptor } from '../contracts/index.js';
+import type { Availability, FsDriver, ProviderDescriptor } from '../contracts/index.js';
 import { messageOf } from '../errors/index.js';
 import type { PluginRegistry } from './registry.js';
 
@@ -41,8 +41,9 @@ async function examine(registry: PluginRegistry, descriptor: ProviderDescriptor)
 async function availabilityOf(registry: PluginRegistry, descriptor: ProviderDescriptor): Promise<Availability> {
   try {
     if (descriptor.kind === 'backend') return await (await registry.load(descriptor)).available();
-    await registry.load(descriptor);
-    return { available: true };
+    const provider = await registry.load(descriptor);
+    if (descriptor.kind !== 'filesystem') return { available: true };
+    return (await (provider as FsDriver).available?.()) ?? { available: true };
   } catch (error) {
     return { available: false, reason: messageOf(error) };
   }

@@ -15,6 +15,7 @@ import type {
   KeyStore,
   OsInspector,
   PayloadDecryptor,
+  ProviderChoice,
   StorageActivator,
   WarningSink,
 } from '../contracts/index.js';
@@ -33,7 +34,7 @@ import { nodeCodecs } from './node-codecs.js';
 import { RegistryDecryptor } from './payload-decryptor.js';
 import type { PluginRegistry } from './registry.js';
 import { openScratchDrive } from './scratch-drive.js';
-import { abilitiesFor, type ProviderRequirement, selectProviders } from './selection.js';
+import { abilitiesFor, type ProviderRequirement, type SelectionHints, selectProviders } from './selection.js';
 
 /** What the services of one guest are made of. */
 export interface GuestServiceParts {
@@ -45,11 +46,19 @@ export interface GuestServiceParts {
   readonly backend?: string;
 }
 
+/** Providers below this rank take seconds to start. */
+const PROMPT_RANK = 50;
+
+function withRemedy(state: { readonly reason: string; readonly remedy?: string }): string {
+  return state.remedy === undefined ? state.reason : `${state.reason} (${state.remedy})`;
+}
+
 /** Providers by capability, for one guest. */
 export class GuestServices implements SessionServices {
   readonly platform: HostPlatform;
   readonly metrics: IoMetrics;
   readonly transaction: SessionTransaction;
+  onChoice?: (choice: ProviderChoice) => void;
   readonly #registry: PluginRegistry;
   readonly #parts: GuestServiceParts;
 
@@ -70,18 +79,40 @@ export class GuestServices implements SessionServices {
     const isReadonly = drive.readonly || drive.snapshot !== undefined;
     const abilities: readonly Ability[] = isReadonly ? ['read'] : ['read', 'write'];
     const required: ProviderRequirement = { kind: 'backend', subject, abilities, scheme };
-    const hints = this.#parts.backend === undefined ? {} : { provider: this.#parts.backend };
-    const { ranked, rejected } = selectProviders(backends, required, hints);
+    const { ranked, rejected } = selectProviders(backends, required, this.#hints('backend'));
     const missing: CandidateReason[] = [...rejected];
+    const name = drive.path ?? drive.uri ?? '';
     for (const { descriptor } of ranked) {
       const backend = await this.#usable(descriptor, missing);
       if (backend === undefined) continue;
       if (!isReadonly) await this.#refuseParent(drive, warn);
       const session = await backend.open({ ...drive, format: subject, guessed: drive.format === undefined }, context);
+      this.#chose(descriptor, name, `${abilities.join(' and ')} ${subject}`, missing);
       return this.#parts.storage.hold(session, drive);
     }
     const hint = isReadonly ? {} : { hint: 'opening it read-only needs less' };
-    throw new NoProviderError({ wanted: `open ${drive.path ?? drive.uri} (${subject})`, candidates: missing, ...hint });
+    throw new NoProviderError({ wanted: `open ${name} (${subject})`, candidates: missing, ...hint });
+  }
+
+  /** The caller's wish, where it is about providers of this kind: one that reads images, or one that opens file systems. */
+  #hints(kind: 'backend' | 'filesystem'): SelectionHints {
+    const { backend } = this.#parts;
+    if (backend === undefined) return {};
+    const knows = (k: 'backend' | 'filesystem') => this.#registry.candidates(k).some(({ name }) => name === backend);
+    // A name that nobody has is refused where the drives are opened.
+    const isMeant = knows(kind) || (kind === 'backend' && !knows('filesystem'));
+    return isMeant ? { provider: backend } : {};
+  }
+
+  /** Keep why this provider does the job. */
+  #chose(
+    { kind, name, rank }: BackendDescriptor | FilesystemDescriptor,
+    subject: string,
+    job: string,
+    passedOver: readonly CandidateReason[],
+  ): void {
+    const asked = this.#parts.backend === name ? 'was asked for; ' : '';
+    this.onChoice?.({ kind, subject, provider: name, reason: `${asked}can ${job}, rank ${rank}`, passedOver });
   }
 
   #decryptor(keys: KeyStore | undefined, warn: WarningSink): { decryptor?: PayloadDecryptor } {
@@ -132,8 +163,7 @@ export class GuestServices implements SessionServices {
     const backend = await this.#registry.load(descriptor);
     const state = await backend.available();
     if (state.available) return backend;
-    const remedy = state.remedy === undefined ? '' : ` (${state.remedy})`;
-    missing.push({ name: descriptor.name, reason: `${state.reason}${remedy}` });
+    missing.push({ name: descriptor.name, reason: withRemedy(state) });
     return undefined;
   }
 
@@ -155,12 +185,13 @@ export class GuestServices implements SessionServices {
   async openFilesystem(request: FilesystemRequest, warn: WarningSink): Promise<FileSystem> {
     const { deviceName, readonly, mountOptions, device } = request;
     const type = await this.#typeOf(request);
-    const descriptor = this.#filesystemFor(type, deviceName, readonly);
-    const driver = await this.#registry.load(descriptor);
+    const driver = await this.#filesystemFor(type, deviceName, readonly);
     return driver.open(device, {
       readonly,
       mountOptions,
       codecs: nodeCodecs,
+      deviceName,
+      ...(request.guest === undefined ? {} : { guest: request.guest }),
       warn: (w) => warn({ ...w, source: `${deviceName}: ${w.source}` }),
     });
   }
@@ -180,19 +211,46 @@ export class GuestServices implements SessionServices {
     });
   }
 
-  /** @throws CapabilityError (`VMC_READ_ONLY`) when drivers can read it only */
-  #filesystemFor(type: string, deviceName: string, readonly: boolean): FilesystemDescriptor {
-    const candidates = this.#registry.candidates('filesystem');
-    const select = (abilities: readonly ('read' | 'write')[]) =>
-      selectProviders(candidates, { kind: 'filesystem', subject: type, abilities }).ranked[0]!.descriptor;
-    if (readonly) return select(['read']);
+  /** @throws CapabilityError (`VMC_READ_ONLY`) when the drivers that work here can read it only */
+  async #filesystemFor(type: string, deviceName: string, readonly: boolean): Promise<FsDriver> {
+    if (readonly) return this.#usableDriver(type, deviceName, ['read']);
     try {
-      return select(['read', 'write']);
+      return await this.#usableDriver(type, deviceName, ['read', 'write']);
     } catch (error) {
       if (!(error instanceof NoProviderError)) throw error;
-      select(['read']);
-      throw CapabilityError.readOnly(deviceName, `no driver writes ${type}`);
+      await this.#usableDriver(type, undefined, ['read']);
+      const { candidates } = error.data as { candidates: readonly CandidateReason[] };
+      const could = candidates.filter(({ name }) => this.#couldWrite(name, type));
+      const why = could.map(({ name, reason }) => `; ${name} could: ${reason}`).join('');
+      throw CapabilityError.readOnly(deviceName, `no driver writes ${type}${why}`);
     }
+  }
+
+  #couldWrite(name: string, type: string): boolean {
+    const descriptor = this.#registry.candidates('filesystem').find((d) => d.name === name);
+    return descriptor !== undefined && abilitiesFor(descriptor, type)?.includes('write') === true;
+  }
+
+  /**
+   * The best driver that works on this host.
+   * @param subject device for which it is chosen; undefined when the question alone counts
+   * @throws NoProviderError
+   */
+  async #usableDriver(type: string, subject: string | undefined, abilities: readonly Ability[]): Promise<FsDriver> {
+    const required: ProviderRequirement = { kind: 'filesystem', subject: type, abilities };
+    const candidates = this.#registry.candidates('filesystem');
+    const { ranked, rejected } = selectProviders(candidates, required, this.#hints('filesystem'));
+    const missing: CandidateReason[] = rejected.filter(({ reason }) => !reason.startsWith('does not know'));
+    for (const { descriptor } of ranked) {
+      const driver = await this.#registry.load(descriptor);
+      const state = (await driver.available?.()) ?? { available: true };
+      if (state.available) {
+        if (subject !== undefined) this.#chose(descriptor, subject, `${abilities.join(' and ')} ${type}`, missing);
+        return driver;
+      }
+      missing.push({ name: descriptor.name, reason: withRemedy(state) });
+    }
+    throw new NoProviderError({ wanted: `${abilities.join(' and ')} ${type}`, candidates: missing });
   }
 
   async probeFilesystem(device: BlockDevice): Promise<FsSignature | undefined> {
@@ -227,15 +285,25 @@ export class GuestServices implements SessionServices {
   filesystemSupport(type: string): FilesystemSupport | undefined {
     for (const descriptor of this.#registry.candidates('filesystem')) {
       const abilities = abilitiesFor(descriptor, type);
-      if (abilities === undefined) continue;
+      const { provider } = this.#hints('filesystem');
+      if (abilities === undefined || (provider !== undefined && descriptor.name !== provider)) continue;
       return {
         driver: descriptor.name,
+        prompt: descriptor.rank >= PROMPT_RANK || provider !== undefined,
         read: abilities.includes('read'),
         write: abilities.includes('write'),
         format: abilities.includes('format'),
       };
     }
     return undefined;
+  }
+
+  async filesystemAvailable(type: string): Promise<boolean> {
+    if (this.filesystemSupport(type) === undefined) return false;
+    return this.#usableDriver(type, undefined, ['read']).then(
+      () => true,
+      () => false,
+    );
   }
 
   filesystemTypes(): readonly string[] {

@@ -40,9 +40,17 @@ export function openGuest(options: OpenGuestOptions): OpenedGuest {
 
 /** Add the actions that plugins bring. Loads those plugins. @throws PluginError when a name is taken */
 export async function addPluginActions(guest: OpenedGuest): Promise<void> {
-  for (const descriptor of guest.registry.candidates('actions')) {
-    const actions = await guest.registry.load(descriptor);
-    guest.actions.add(guest.registry.pluginOf(descriptor) ?? descriptor.name, actions as readonly AnyAction[]);
-    for (const { group } of actions as readonly AnyAction[]) if (group !== undefined) guest.session.features.add(group);
+  const descriptors = guest.registry.candidates('actions');
+  for (const descriptor of [...descriptors.filter((d) => !d.fallback), ...descriptors.filter((d) => d.fallback)]) {
+    const actions = (await guest.registry.load(descriptor)) as readonly AnyAction[];
+    const plugin = guest.registry.pluginOf(descriptor) ?? descriptor.name;
+    if (descriptor.fallback === true) {
+      for (const action of guest.actions.addFallbacks(plugin, actions)) {
+        guest.session.alternatives.set(action.name, action);
+      }
+      continue;
+    }
+    guest.actions.add(plugin, actions);
+    for (const { group } of actions) if (group !== undefined) guest.session.features.add(group);
   }
 }

@@ -97,6 +97,6 @@ export const filesystemUsageActions = [
     args: [arg('filesystem', PlainString)],
     returns: 'RBool',
     doc: 'Whether some driver here knows a type of file system: `ext4`, `vfat` …',
-    run: (g, type) => g.services.filesystemSupport(type) !== undefined,
+    run: (g, type) => g.services.filesystemAvailable?.(type) ?? g.services.filesystemSupport(type) !== undefined,
   }),
 ] as const;

@@ -5,6 +5,9 @@ import { featureGroups, hasFeature } from '../features.js';
 import type { Session } from '../session.js';
 import { unavailable } from './unavailable.js';
 
+/** How the stand-in for `feature_available` is called. */
+type FeatureQuestion = (g: Session, groups: readonly string[], options: object) => Promise<unknown>;
+
 const groups = arg('groups', StringList(PlainString));
 const index = arg('index', Int);
 const CREDENTIALS = 'no drive asks for credentials';
@@ -18,6 +21,16 @@ function missingFeatures(g: Session, list: readonly string[]): string[] {
     if (has === undefined) throw new UsageError(`'${group}' is no group of functions`, { argument: 'groups' });
     return !has;
   });
+}
+
+/** Those that neither this process nor a stand-in has. */
+async function missingAnywhere(g: Session, list: readonly string[]): Promise<string[]> {
+  const missing = missingFeatures(g, list);
+  const ask = g.alternatives.get('feature_available');
+  if (missing.length === 0 || ask === undefined) return missing;
+  const isThere = async (group: string) => (await (ask.run as FeatureQuestion)(g, [group], {})) === true;
+  const answers = await Promise.all(missing.map(isThere));
+  return missing.filter((_, i) => answers[i] === false);
 }
 
 /** Functions of the session itself: launch, shutdown, synchronise, and questions about it. */
@@ -116,8 +129,8 @@ export const handleSessionActions = [
     args: [groups],
     returns: 'void',
     doc: 'Fails unless all these groups of functions are available.',
-    run: (g, list) => {
-      const [missing] = missingFeatures(g, list);
+    run: async (g, list) => {
+      const [missing] = await missingAnywhere(g, list);
       if (missing !== undefined) throw new CapabilityError({ capability: missing, subject: 'this session' });
     },
   }),
@@ -127,7 +140,7 @@ export const handleSessionActions = [
     args: [groups],
     returns: 'RBool',
     doc: 'Whether all these groups of functions are available.',
-    run: (g, list) => missingFeatures(g, list).length === 0,
+    run: async (g, list) => (await missingAnywhere(g, list)).length === 0,
   }),
   defineAction({
     name: 'available_all_groups',
