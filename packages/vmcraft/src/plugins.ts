@@ -1,4 +1,5 @@
 import { plugin as backendImage } from '@vmcraft/backend-image/plugin';
+import { plugin as backendLibguestfs } from '@vmcraft/backend-libguestfs/plugin';
 import { plugin as backendNbd } from '@vmcraft/backend-nbd/plugin';
 import type { VmcraftPlugin } from '@vmcraft/core/contracts';
 import { plugin as fsExt } from '@vmcraft/fs-ext/plugin';
@@ -15,6 +16,7 @@ import { plugin as storageLvm } from '@vmcraft/storage-lvm/plugin';
 /** The plugins that come with VMCraft. Only their descriptors are loaded; each loads the rest when it is chosen. */
 export const defaultPlugins: readonly VmcraftPlugin[] = [
   backendImage,
+  backendLibguestfs,
   backendNbd,
   fsExt,
   fsFat,

@@ -10,6 +10,8 @@ export interface GuestDevice {
   readonly parents: readonly string[];
   /** What it belongs to, as blkid names it, where a storage plugin has claimed it. */
   readonly memberType?: string;
+  /** UUID of a volume, where its kind has one. */
+  readonly uuid?: string;
 }
 
 /** Something that works on the devices of a guest beside the session: an appliance, an attached device. */

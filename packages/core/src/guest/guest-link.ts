@@ -12,12 +12,13 @@ export class SessionLink implements GuestLink {
   ) {}
 
   get devices(): readonly GuestDevice[] {
-    return this.storage.devices.map(({ name, kind, device, parents, member }) => ({
+    return this.storage.devices.map(({ name, kind, device, parents, member, uuid }) => ({
       name,
       kind,
       device,
       parents,
       ...(member === undefined ? {} : { memberType: member.type }),
+      ...(uuid === undefined ? {} : { uuid }),
     }));
   }
 
