@@ -150,12 +150,18 @@ async function answer(
   }
   socket.write(SimpleReply.encode({ magic: SIMPLE_REPLY_MAGIC, error, cookie }));
   if (data === undefined || data.length === 0) return;
-  if (!socket.write(data)) {
-    await new Promise<void>((resolve) => {
-      socket.once('drain', resolve);
-      socket.once('close', () => resolve());
-    });
-  }
+  if (!socket.write(data)) await drained(socket);
+}
+
+/** When the socket takes more, or is gone. */
+async function drained(socket: Socket): Promise<void> {
+  await new Promise<void>((resolve) => {
+    const go = (): void => {
+      socket.off('drain', go).off('close', go);
+      resolve();
+    };
+    socket.on('drain', go).on('close', go);
+  });
 }
 
 async function perform(

@@ -186,7 +186,10 @@ export class Library {
   #errorOf(name: string, errno: number, text: string): Error {
     const reason = text.startsWith(`${name}: `) ? text.slice(name.length + 2) : text;
     const code = errorNames.get(errno);
-    if (code !== undefined) return new FsError(code, { operation: name, reason });
+    // The usual text of the error with a path of the appliance before it says nothing that the caller does not know.
+    const isPlain =
+      code !== undefined && (reason === FS_ERROR_TEXT[code] || reason.endsWith(`: ${FS_ERROR_TEXT[code]}`));
+    if (code !== undefined) return new FsError(code, isPlain ? { operation: name } : { operation: name, reason });
     return new HostError({ path: 'libguestfs', operation: name, reason });
   }
 
