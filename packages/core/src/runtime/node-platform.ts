@@ -1,4 +1,3 @@
-import { open } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename } from 'node:path';
 import type {
@@ -17,14 +16,11 @@ import { nodeCiphers } from './node-ciphers.js';
 import { nodeCodecs } from './node-codecs.js';
 import { compress, compressionSupport, decompress } from './node-compression.js';
 import { hostError } from './node-host-error.js';
+import { readHostFile } from './node-host-read.js';
 import { createHostFile, NodeHostTree } from './node-host-tree.js';
 import { describeContent } from './node-magic.js';
 import { PosixCksum } from './posix-cksum.js';
 
-/** Most bytes of a host file read at once. */
-const READ_CHUNK = 1 << 20;
-/** Least; what a file grew by, or one that does not tell its size, comes in these. */
-const READ_TAIL = 1 << 14;
 type Bytes = AsyncIterable<Uint8Array>;
 
 /** The host as Node shows it. */
@@ -100,30 +96,6 @@ export class NodePlatform implements HostPlatform {
 
   env(name: string): string | undefined {
     return process.env[name];
-  }
-}
-
-/** Chunks of a host file; the next one is read while the caller works on the last. Buffers are no larger than what is left. */
-async function* readHostFile(path: string): AsyncGenerator<Uint8Array> {
-  const file = await open(path);
-  let pending: Promise<Uint8Array> | undefined;
-  try {
-    let left = (await file.stat()).size;
-    const next = async (): Promise<Uint8Array> => {
-      const chunk = Buffer.allocUnsafeSlow(Math.min(READ_CHUNK, Math.max(READ_TAIL, left)));
-      const { bytesRead } = await file.read(chunk, 0, chunk.length, null);
-      left -= bytesRead;
-      return new Uint8Array(chunk.buffer, 0, bytesRead);
-    };
-    for (let chunk = await next(); chunk.length > 0; chunk = await pending) {
-      pending = next();
-      // A failure counts when its turn comes.
-      pending.catch(() => undefined);
-      yield chunk;
-    }
-  } finally {
-    await pending?.catch(() => undefined);
-    await file.close();
   }
 }
 

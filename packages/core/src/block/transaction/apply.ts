@@ -2,6 +2,7 @@ import type { HostFile } from '../../contracts/index.js';
 import { MAX_DATA } from './journal-layout.js';
 import type { Journal, JournalRun } from './journal-reader.js';
 import type { Participant } from './journal-writer.js';
+import { readAhead } from './read-ahead.js';
 
 /** What changes are applied to: an image file, or a device through its backend. */
 export type ApplyTarget = Pick<HostFile, 'size' | 'read' | 'write' | 'truncate' | 'punchHole' | 'flush'>;
@@ -33,9 +34,9 @@ export async function applyChanges(
 
 /** The changes of a participant, from memory. */
 export async function* changesOf(participant: Participant): AsyncGenerator<Change> {
-  for (const { offset, length, kind } of participant.changes(MAX_DATA)) {
-    if (kind === 'zero') yield { offset, length };
-    else yield { offset, length, data: await participant.read(offset, length) };
+  for await (const { run, data } of readAhead(participant, participant.changes(MAX_DATA))) {
+    const { offset, length } = run;
+    yield data === undefined ? { offset, length } : { offset, length, data };
   }
 }
 

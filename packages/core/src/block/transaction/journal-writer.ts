@@ -17,6 +17,7 @@ import {
   witnessCount,
 } from './journal-layout.js';
 import type { ChangedRun } from './overlay.js';
+import { type LoadedRun, readAhead } from './read-ahead.js';
 
 /** Most records of one journal; bounds the memory of whoever reads it. */
 export const MAX_RECORDS = 2_000_000;
@@ -150,7 +151,9 @@ export async function writeJournal(
   const witnessStride = changedBytes(participants) <= FULL_WITNESS ? 1 : SPARSE_STRIDE;
   for (const [index, participant] of participants.entries()) await addFile(sink, index, participant);
   for (const [index, participant] of participants.entries()) {
-    for (const run of participant.changes(MAX_DATA)) await addRun(sink, index, participant, run, witnessStride);
+    for await (const loaded of readAhead(participant, participant.changes(MAX_DATA))) {
+      await addRun(sink, index, participant, loaded, witnessStride);
+    }
   }
   await finish(file, sink, { kind, fileCount: participants.length, transaction, witnessStride });
 }
@@ -172,12 +175,17 @@ async function addFile(sink: RecordSink, index: number, p: Participant): Promise
   await sink.add({ type: RECORD.file, file: index }, facts, path, relative);
 }
 
-async function addRun(sink: RecordSink, file: number, p: Participant, run: ChangedRun, stride: number): Promise<void> {
+async function addRun(
+  sink: RecordSink,
+  file: number,
+  p: Participant,
+  { run, data }: LoadedRun,
+  stride: number,
+): Promise<void> {
   const type = run.kind === 'zero' ? RECORD.zero : RECORD.data;
   const fields = { type, file, offset: BigInt(run.offset), length: BigInt(run.length) };
   const witnesses = await witnessesOf(p, run, witnessCount(type, run.length, stride), stride);
-  const data = run.kind === 'zero' ? [] : [await p.read(run.offset, run.length)];
-  await sink.add({ ...fields, witnesses: witnesses.length / 4 }, witnesses, ...data);
+  await sink.add({ ...fields, witnesses: witnesses.length / 4 }, witnesses, ...(data === undefined ? [] : [data]));
 }
 
 /** CRC-32C of the old contents of every `stride`-th sector of a run. */

@@ -8,7 +8,7 @@ const CHUNK = 65536;
 /** Unit of change, bytes: a write to a part of it first reads the rest from the file. */
 const BLOCK = 4096;
 const BLOCKS = CHUNK / BLOCK;
-/** Buffers of chunks that left memory, kept for the next ones. */
+/** Chunks that leave memory at once, and buffers of them kept for the next ones. */
 const MAX_SPARE = 16;
 /** Mask of a chunk whose blocks are all changed. */
 const ALL = 2 ** BLOCKS - 1;
@@ -102,7 +102,23 @@ export class Overlay {
     const end = Math.min(offset + length, this.#size);
     if (offset >= end) return new Uint8Array(0);
     if (end <= this.#baseLimit && !this.#touches(offset, end)) return this.#base.read(offset, end - offset, options);
-    return this.#merge(offset, end, options);
+    return (await this.#spilled(offset, end)) ?? this.#merge(offset, end, options);
+  }
+
+  /** Bytes that lie in the spill file in one piece: read at once, and not copied. Undefined when they do not. */
+  async #spilled(offset: number, end: number): Promise<Uint8Array | undefined> {
+    const first = Math.floor(offset / CHUNK);
+    const slot = this.#chunks.get(first)?.slot;
+    if (slot === undefined) return undefined;
+    const chunks: Chunk[] = [];
+    for (let index = first; index * CHUNK < end; index++) {
+      const chunk = this.#chunks.get(index);
+      if (chunk?.slot !== slot + chunks.length || chunk.data !== undefined || chunk.changed !== ALL) return undefined;
+      chunks.push(chunk);
+    }
+    const data = await this.#spill.load(slot, offset - first * CHUNK, end - offset);
+    // What was cut off or zeroed meanwhile may have given its slot to another chunk.
+    return chunks.every((chunk, i) => chunk.slot === slot + i) ? data : undefined;
   }
 
   #touches(offset: number, end: number): boolean {
@@ -240,15 +256,19 @@ export class Overlay {
     return room > 0 ? this.#base.read(offset, room) : new Uint8Array(0);
   }
 
-  /** Move the oldest chunks to the spill file until the budget is kept. */
+  /** Move the oldest chunks to the spill file until the budget is kept: several at once, as few calls as possible. */
   async #relieve(): Promise<void> {
-    for (const [index, chunk] of this.#resident) {
-      if (this.#budget.used <= this.#budget.limit) return;
-      const data = chunk.data!;
-      chunk.slot = await this.#spill.store(chunk.slot, data);
-      this.#leaveMemory(index, chunk);
-      // Readers copy what they take, so nobody holds on to it.
-      if (this.#spare.length < MAX_SPARE) this.#spare.push(data);
+    while (this.#budget.used > this.#budget.limit && this.#resident.size > 0) {
+      const oldest: [number, Chunk][] = [];
+      for (const entry of this.#resident) if (oldest.push(entry) === MAX_SPARE) break;
+      const slots = await this.#spill.store(oldest.map(([, { slot, data }]) => ({ slot, data: data! })));
+      for (const [i, [index, chunk]] of oldest.entries()) {
+        const data = chunk.data!;
+        chunk.slot = slots[i];
+        this.#leaveMemory(index, chunk);
+        // Readers copy what they take, so nobody holds on to it.
+        if (this.#spare.length < MAX_SPARE) this.#spare.push(data);
+      }
     }
   }
 

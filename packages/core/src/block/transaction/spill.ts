@@ -1,5 +1,13 @@
 import type { HostFile } from '../../contracts/index.js';
 
+/** What goes into one slot. */
+export interface SpillPart {
+  /** Undefined for a new one. */
+  readonly slot: number | undefined;
+  /** A slot full of bytes. */
+  readonly data: Uint8Array;
+}
+
 /** Slots of equal size in a private temporary file, for what does not fit in memory. The file is made on first use. */
 export class Spill {
   readonly #create: () => Promise<HostFile>;
@@ -7,6 +15,7 @@ export class Spill {
   readonly #free: number[] = [];
   #file: HostFile | undefined;
   #slots = 0;
+  #run = new Uint8Array(0);
 
   /** @param slotSize bytes */
   constructor(create: () => Promise<HostFile>, slotSize: number) {
@@ -14,17 +23,31 @@ export class Spill {
     this.#slotSize = slotSize;
   }
 
-  /** Store bytes in `slot`, or in a new one when it is undefined; returns the slot. */
-  async store(slot: number | undefined, data: Uint8Array): Promise<number> {
+  /** Store slots' worth of bytes, each in its slot or in a new one; returns the slots. One call at a time. */
+  async store(parts: readonly SpillPart[]): Promise<readonly number[]> {
     this.#file ??= await this.#create();
-    const place = slot ?? this.#free.pop() ?? this.#slots++;
+    const slots = parts.map(({ slot }) => slot ?? this.#free.pop() ?? this.#slots++);
     try {
-      await this.#file.write(place * this.#slotSize, data);
+      for (let i = 0; i < parts.length; ) {
+        let end = i + 1;
+        while (end < parts.length && slots[end] === slots[i]! + end - i) end++;
+        await this.#file.write(slots[i]! * this.#slotSize, this.#joined(parts.slice(i, end)));
+        i = end;
+      }
     } catch (error) {
-      if (slot === undefined) this.#free.push(place);
+      for (const [i, { slot }] of parts.entries()) if (slot === undefined) this.#free.push(slots[i]!);
       throw error;
     }
-    return place;
+    return slots;
+  }
+
+  /** Neighbours as one run of bytes, which is good until the next call. */
+  #joined(parts: readonly SpillPart[]): Uint8Array {
+    if (parts.length === 1) return parts[0]!.data;
+    const length = parts.length * this.#slotSize;
+    if (this.#run.length < length) this.#run = new Uint8Array(length);
+    for (const [i, { data }] of parts.entries()) this.#run.set(data, i * this.#slotSize);
+    return this.#run.subarray(0, length);
   }
 
   /** Bytes of a slot. Starts reading at once, so a later `close` waits for it. */
