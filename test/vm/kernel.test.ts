@@ -1,0 +1,104 @@
+// What this project writes, read by a real kernel: one virtual machine for all of it.
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { GuestFS } from 'vmcraft';
+import { type Sums, VmDisks } from './disks.js';
+import { hasVm, inVm, sections } from './vm.js';
+
+const TYPES = ['vfat', 'exfat', 'ntfs', 'ext4'] as const;
+const LIMIT = 900;
+const SECOND = 1000;
+
+/** `sha256sum` of files below a folder, as paths and sums. */
+function sumsIn(text: string): Record<string, string> {
+  const lines = [...text.matchAll(/^([0-9a-f]{64}) [ *]\.(\/.*)$/gm)];
+  return Object.fromEntries(lines.map(([, sum, path]) => [path!, sum!]));
+}
+
+const sorted = (sums: Sums): Sums => Object.fromEntries(Object.entries(sums).sort());
+
+describe.runIf(hasVm('vgchange', 'cryptsetup', 'qemu-nbd', 'ntfs-3g'))('under a kernel', () => {
+  const disks = new VmDisks();
+  let found: ReadonlyMap<string, string>;
+  let made: {
+    filesystems: Awaited<ReturnType<VmDisks['filesystems']>>;
+    lvm: Awaited<ReturnType<VmDisks['lvm']>>;
+    luks: Awaited<ReturnType<VmDisks['luks']>>;
+    thin: Awaited<ReturnType<VmDisks['thin']>>;
+  };
+
+  beforeAll(
+    async () => {
+      made = {
+        filesystems: await disks.filesystems('parts.raw'),
+        lvm: await disks.lvm('lvm.raw'),
+        luks: await disks.luks('luks.raw'),
+        thin: await disks.thin(['thin-1.raw', 'thin-2.raw']),
+      };
+      const volumes = [...made.thin.keys()];
+      const script = readFileSync(join(import.meta.dirname, 'suite.sh'), 'utf8');
+      const result = await inVm(script, {
+        disks: ['parts.raw', 'lvm.raw', 'luks.raw', 'thin-1.raw', 'thin-2.raw'].map((name) => disks.at(name)),
+        modules: ['vfat', 'exfat', 'ext4', 'fuse', 'nls_cp437', 'nls_ascii', 'nls_utf8', 'dm-crypt', 'dm-thin-pool'],
+        seconds: LIMIT,
+        memory: 1536,
+        env: { THIN_VOLUMES: volumes.join(' '), THIN_GROUP: volumes[0]!.split('/')[2]! },
+      });
+      found = sections(result.stdout);
+      expect({ status: result.status, ended: found.has('end'), stderr: result.stderr }).toEqual({
+        status: 0,
+        ended: true,
+        stderr: '',
+      });
+    },
+    (LIMIT + 120) * SECOND,
+  );
+  afterAll(() => disks[Symbol.dispose]());
+
+  const section = (name: string): string => {
+    const text = found.get(name) ?? '';
+    expect(text).not.toContain('failed');
+    return text;
+  };
+
+  for (const type of TYPES) {
+    it(`mounts ${type} that was written here`, () => {
+      expect(sorted(sumsIn(section(`mount ${type}`)))).toEqual(sorted(made.filesystems.get(type)!));
+    });
+
+    it(`${type}: what the kernel changed is read here`, async () => {
+      await using g = await GuestFS.open(disks.at('parts.raw'), { readonly: true });
+      await g.mountRo(`/dev/sda${TYPES.indexOf(type) + 1}`, '/');
+      expect((await g.readFile('/folder/kernel/written')).every((byte) => byte === 0x6b)).toBe(true);
+      expect(await g.filesize('/folder/kernel/written')).toBe(1_000_000);
+      expect(await g.exists('/folder/small.txt')).toBe(false);
+      expect(await g.checksum('sha256', '/renamed')).toBe(made.filesystems.get(type)!['/folder/file-1']);
+    });
+  }
+
+  it('connects an image through nbd and finds its partitions', () => {
+    const sums = sumsIn(section('nbd'));
+    expect(sums['/folder/in/a/folder/large.bin']).toBe(made.filesystems.get('ext4')!['/folder/in/a/folder/large.bin']);
+  });
+
+  it('activates the volume group, and reads the same volume', () => {
+    const text = section('lvm');
+    expect(text).toContain(made.lvm.sum);
+    expect(sorted(sumsIn(text))).toEqual(sorted(made.lvm.files));
+  });
+
+  it('opens the LUKS container, and reads the same volume', () => {
+    const text = section('luks');
+    expect(text).toContain(made.luks.sum);
+    expect(sorted(sumsIn(text))).toEqual(sorted(made.luks.files));
+  });
+
+  it('activates thin volumes with chunks that were provisioned here', () => {
+    const lines = section('thin')
+      .trim()
+      .split('\n')
+      .map((line) => line.split(' ') as [string, string]);
+    expect(new Map(lines)).toEqual(made.thin);
+  });
+});

@@ -1,0 +1,63 @@
+# Runs in the virtual machine: mounts and activates what was written outside, with the kernel and its tools. Prints a section for each
+# subject; `failed` in it says that something went wrong. Disks: /dev/vda partitions, vdb LVM, vdc LUKS, vdd and vde thin volumes.
+set -u
+mkdir -p /run/m
+section() { echo "== $1"; shift; "$@" 2>&1 || echo "failed: $*"; }
+sums() { (cd "$1" && find . -type f -print0 | sort -z | xargs -0 sha256sum); }
+
+# TYPE DEVICE: read everything, then let the kernel write, for the other side to read.
+mounted() {
+  local type=$1
+  if [ "$type" = ntfs ]; then
+    type=ntfs3
+    modprobe ntfs3 2>/dev/null || type=ntfs-3g
+  fi
+  echo "driver $type"
+  mount -t "$type" "$2" /run/m || return 1
+  sums /run/m
+  mkdir /run/m/folder/kernel && head -c 1000000 /dev/zero | tr '\0' k > /run/m/folder/kernel/written &&
+    rm /run/m/folder/small.txt && mv /run/m/folder/file-1 /run/m/renamed || echo failed: writing
+  umount /run/m
+}
+
+lvm_volume() {
+  vgchange -qq --config "$LVM" -ay vmcraft || return 1
+  sha256sum < /dev/vmcraft/data
+  mount -t ext4 -o ro /dev/vmcraft/data /run/m && sums /run/m && umount /run/m
+  vgchange -qq --config "$LVM" -an vmcraft
+}
+
+luks() {
+  printf secret | cryptsetup open --key-file - /dev/vdc plain || return 1
+  sha256sum < /dev/mapper/plain
+  mount -t ext4 -o ro /dev/mapper/plain /run/m && sums /run/m && umount /run/m
+  cryptsetup close plain
+}
+
+thin() {
+  vgchange -qq --config "$LVM" -ay -K "$THIN_GROUP" || return 1
+  for volume in $THIN_VOLUMES; do echo "$volume $(sha256sum < "$volume" | cut -d' ' -f1)"; done
+  vgchange -qq --config "$LVM" -an "$THIN_GROUP"
+}
+
+# The kernel's nbd with qemu's server, on a copy-on-write image of the partitions.
+nbd() {
+  qemu-img create -q -f qcow2 -F raw -b /dev/vda /run/overlay.qcow2 &&
+    qemu-nbd --connect=/dev/nbd0 -f qcow2 /run/overlay.qcow2 || return 1
+  for _ in $(seq 100); do [ "$(cat /sys/block/nbd0/size)" -gt 0 ] && break; sleep 0.1; done
+  blockdev --rereadpt /dev/nbd0
+  mount -t ext4 -o ro /dev/nbd0p4 /run/m && sums /run/m && umount /run/m
+  qemu-nbd --disconnect /dev/nbd0 > /dev/null
+  for _ in $(seq 100); do [ -e /sys/block/nbd0/pid ] || break; sleep 0.1; done
+  [ ! -e /sys/block/nbd0/pid ]
+}
+
+LVM='activation{udev_sync=0 udev_rules=0 monitoring=0} devices{use_devicesfile=0} backup{backup=0 archive=0}'
+i=0
+for type in vfat exfat ntfs ext4; do i=$((i + 1)); section "mount $type" mounted $type /dev/vda$i; done
+section nbd nbd
+section lvm lvm_volume
+section luks luks
+section thin thin
+[ -z "${ATTACH:-}" ] || section attach node "$ATTACH"
+section end true
