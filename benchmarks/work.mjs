@@ -129,13 +129,14 @@ export function ntfsReadContestants(folder, image) {
   ];
 }
 
-/** Every key and value of a registry hive with its data. */
-export function hiveContestants(folder) {
-  const hive = join(folder, 'SYSTEM');
-  host(process.execPath, job('hive'), '--make', hive);
+/** Every key and value of a registry hive with its data: 100 groups of `count` keys, three values in each. */
+export function hiveContestants(folder, count) {
+  const hive = join(folder, `hive-${count}`);
+  host(process.execPath, job('hive'), '--make', hive, String(count));
   const discard = { output: 'discard' };
+  const expected = `"keys":${count * 100 + 102},"values":${count * 300}`;
   return [
-    { name: 'vmcraft', argv: node(job('hive'), hive), check: expectText('"keys":30102,"values":90000') },
+    { name: 'vmcraft', argv: node(job('hive'), hive), check: expectText(expected) },
     ...(findTool('hivexml') ? [{ name: 'hivexml', argv: ['hivexml', hive], ...discard }] : []),
     ...(findTool('reglookup') ? [{ name: 'reglookup', argv: ['reglookup', hive], ...discard }] : []),
   ];

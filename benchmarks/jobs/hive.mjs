@@ -1,14 +1,14 @@
 // node hive.mjs HIVE: read every key and value of a registry hive, with its data decoded. Prints counts and the time of the walk alone.
-// node hive.mjs --make HIVE: make the hive that is measured.
+// node hive.mjs --make HIVE COUNT: make a hive to be measured, of 100 groups of COUNT keys.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { createHive, memorySource, openHive, walkKeys } from '@vmcraft/format-regf';
 
-/** Keys as a SYSTEM hive has them: 100 groups of 300 services, each with values of the usual kinds. */
-async function make(path) {
+/** Keys as services have them: 100 groups, and in each key values of the usual kinds. */
+async function make(path, count) {
   const hive = await createHive();
   for (let group = 0; group < 100; group++) {
     const parent = await hive.root.createKey(`ControlSet001\\Group ${group}`);
-    for (let number = 0; number < 300; number++) {
+    for (let number = 0; number < count; number++) {
       const key = await parent.createSubkey(`{0d5f5e2a-${number}-${group}}`);
       await key.setValue('ImagePath', 'REG_EXPAND_SZ', `\\SystemRoot\\System32\\drivers\\driver${number}.sys`);
       await key.setValue('Start', 'REG_DWORD', number % 5);
@@ -33,5 +33,5 @@ async function walk(path) {
   process.stdout.write(`${JSON.stringify({ ...sum, milliseconds: performance.now() - started })}\n`);
 }
 
-const [first, second] = process.argv.slice(2);
-await (first === '--make' ? make(second) : walk(first));
+const [first, second, third] = process.argv.slice(2);
+await (first === '--make' ? make(second, Number(third)) : walk(first));

@@ -1,9 +1,13 @@
 import { corrupt } from './corruption.js';
 import { BASE_BLOCK_SIZE, CELL_HEADER, CELL_UNIT } from './layout.js';
+import { NameCache } from './name-cache.js';
+import { decodeLatin1, decodeUnits } from './names.js';
 import type { PageStore } from './page-store.js';
 
 /** Cells of a hive by their offset from the first bin. Everything here is synchronous; see {@link PageStore}. */
 export class Cells {
+  readonly #valueNames = new NameCache();
+
   constructor(
     readonly store: PageStore,
     /** Bytes of all bins as the base block says; changes as bins are added. */
@@ -39,6 +43,23 @@ export class Cells {
       throw corrupt(structure, 'Cell', at, `a cell of ${size} bytes`, 'size');
     }
     return size;
+  }
+
+  /** Text of `length` bytes at a file position. Names in one page are read where they lie: a view of each costs more than its text. */
+  text(position: number, length: number, isLatin1: boolean): string {
+    const { store } = this;
+    const isWhole = store.isInOnePage(position, length);
+    const bytes = isWhole ? store.pageBytes(position, length) : store.bytes(position, length);
+    const from = isWhole ? store.placeOf(position) : 0;
+    return isLatin1 ? decodeLatin1(bytes, from, length) : decodeUnits(bytes, from, length);
+  }
+
+  /** As {@link text}, for names of values: most were read before. */
+  valueName(position: number, length: number, isLatin1: boolean): string {
+    const { store } = this;
+    if (length === 0) return '';
+    if (!isLatin1 || !store.isInOnePage(position, length)) return this.text(position, length, isLatin1);
+    return this.#valueNames.latin1(store.pageBytes(position, length), store.placeOf(position), length);
   }
 
   /** A copy of the first `length` bytes of a cell's contents. */

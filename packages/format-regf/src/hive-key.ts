@@ -3,7 +3,7 @@ import { fileTimeToDate } from './file-time.js';
 import type { HiveState, KeyIdentity } from './hive-state.js';
 import type { HiveValue } from './hive-value.js';
 import { createKey, renameKey, setClassName, setTime, touch } from './key-edit.js';
-import { className, keyName, Nk, openKeyNode } from './key-node.js';
+import { className, keyName, Nk, nodeName, openKeyNode } from './key-node.js';
 import { splitPath } from './key-path.js';
 import { findValue, readValue, valueCells } from './key-value.js';
 import { BASE_BLOCK_SIZE, KeyFlag } from './layout.js';
@@ -22,7 +22,7 @@ import type { RegistryData, RegistryTypeLike } from './value-types.js';
 export class HiveKey {
   #identity: KeyIdentity;
   #name: string;
-  /** Halves of the last-written time. */
+  /** Halves of the last-written time, signed: V8 keeps numbers above 2^31 outside of the object. */
   #high: number;
   #low: number;
   #generation: number;
@@ -33,10 +33,11 @@ export class HiveKey {
     cell: number,
   ) {
     this.#identity = state.handles.identify(cell);
-    this.#name = keyName(state.cells, cell);
-    const time = openKeyNode(state.cells, cell) + Nk.lastWritten;
-    this.#high = state.store.u32(time + 4);
-    this.#low = state.store.u32(time);
+    const position = openKeyNode(state.cells, cell);
+    this.#name = nodeName(state.cells, cell, position);
+    const time = position + Nk.lastWritten;
+    this.#high = state.store.i32(time + 4);
+    this.#low = state.store.i32(time);
     this.#generation = state.store.generation;
   }
 
@@ -45,7 +46,9 @@ export class HiveKey {
    * @throws FsError ENOENT when the key was deleted
    */
   get cell(): number {
-    const now = this.state.handles.follow(this.#identity);
+    const { handles } = this.state;
+    if (handles.isUntouched) return this.#identity.cell;
+    const now = handles.follow(this.#identity);
     if (now === undefined)
       throw new FsError('ENOENT', { operation: 'registry key', path: this.#name, reason: 'deleted' });
     this.#identity = now;
@@ -65,7 +68,7 @@ export class HiveKey {
   /** 100 ns units since 1601-01-01 UTC. */
   get lastWrittenTime(): bigint {
     this.#refresh();
-    return (BigInt(this.#high) << 32n) | BigInt(this.#low);
+    return (BigInt(this.#high >>> 0) << 32n) | BigInt(this.#low >>> 0);
   }
 
   /** To the millisecond; undefined when none is recorded. */
@@ -289,8 +292,8 @@ export class HiveKey {
     this.#name = store.peek(() => keyName(cells, cell)) ?? this.#name;
     store.peek(() => {
       const time = openKeyNode(cells, cell) + Nk.lastWritten;
-      this.#high = store.u32(time + 4);
-      this.#low = store.u32(time);
+      this.#high = store.i32(time + 4);
+      this.#low = store.i32(time);
     });
     this.#generation = store.generation;
   }

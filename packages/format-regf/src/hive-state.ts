@@ -31,6 +31,11 @@ export class HandleTable {
   /** Where a renamed key went. */
   readonly #moved = new Map<string, KeyIdentity>();
 
+  /** Whether no key was ever deleted or moved. */
+  get isUntouched(): boolean {
+    return this.#epochs.size === 0;
+  }
+
   identify(cell: number): KeyIdentity {
     return { cell, epoch: this.#epochs.get(cell) ?? 0 };
   }
@@ -49,7 +54,6 @@ export class HandleTable {
 
   /** The same key as it is now; undefined when it was deleted. */
   follow(key: KeyIdentity): KeyIdentity | undefined {
-    if (this.#epochs.size === 0) return key;
     let now: KeyIdentity | undefined = key;
     while (now !== undefined && this.identify(now.cell).epoch !== now.epoch) {
       now = this.#moved.get(`${now.cell}:${now.epoch}`);

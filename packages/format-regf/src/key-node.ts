@@ -1,7 +1,7 @@
 import type { Cells } from './cells.js';
 import { corrupt } from './corruption.js';
 import { KeyFlag, KeyNode, Signature } from './layout.js';
-import { decodeLatin1, decodeUnits } from './names.js';
+import { decodeUnits } from './names.js';
 
 const at = (field: Parameters<typeof KeyNode.offsetOf>[0]): number => KeyNode.offsetOf(field);
 
@@ -37,12 +37,15 @@ export function openKeyNode(cells: Cells, cell: number): number {
 
 /** The name of the key node in `cell`. */
 export function keyName(cells: Cells, cell: number): string {
+  return nodeName(cells, cell, openKeyNode(cells, cell));
+}
+
+/** The same, of a key node that is known to be at `position`. */
+export function nodeName(cells: Cells, cell: number, position: number): string {
   const { store } = cells;
-  const position = openKeyNode(cells, cell);
   const length = store.u16(position + Nk.nameLength);
   cells.open(cell, Nk.name + length, 'KeyNode');
-  const data = store.bytes(position + Nk.name, length);
-  return (store.u16(position + Nk.flags) & KeyFlag.compressedName) !== 0 ? decodeLatin1(data) : decodeUnits(data);
+  return cells.text(position + Nk.name, length, (store.u16(position + Nk.flags) & KeyFlag.compressedName) !== 0);
 }
 
 /** The class name of a key, undefined when it has none. */

@@ -1,3 +1,4 @@
+import { viewOf } from '@vmcraft/core/binary';
 import type { Cells } from './cells.js';
 import { corrupt } from './corruption.js';
 import { Nk, openKeyNode } from './key-node.js';
@@ -11,7 +12,6 @@ import {
   Signature,
   VALUE_COMPRESSED_NAME,
 } from './layout.js';
-import { decodeLatin1, decodeUnits } from './names.js';
 import { sameName } from './upcase.js';
 
 /** Offsets within a key value. Section "Key value". */
@@ -60,24 +60,28 @@ export function valueCells(cells: Cells, key: number): number[] {
 export function readValue(cells: Cells, cell: number): ValueRecord {
   const { store } = cells;
   const position = cells.open(cell, KeyValue.size, 'KeyValue');
-  if (store.u16(position) !== Signature.vk) throw corrupt('KeyValue', 'Key value', position, 'no "vk" here');
-  const nameLength = store.u16(position + Vk.nameLength);
+  const isWhole = store.isInOnePage(position, KeyValue.size);
+  const view = isWhole ? store.pageView(position, KeyValue.size) : viewOf(store.bytes(position, KeyValue.size));
+  const at = isWhole ? store.placeOf(position) : 0;
+  if (view.getUint16(at, true) !== Signature.vk) throw corrupt('KeyValue', 'Key value', position, 'no "vk" here');
+  const nameLength = view.getUint16(at + Vk.nameLength, true);
   if (nameLength !== 0) cells.open(cell, Vk.name + nameLength, 'KeyValue');
-  const dataSize = store.u32(position + Vk.dataSize);
-  const isInline = dataSize >= INLINE_DATA;
-  const size = isInline ? dataSize - INLINE_DATA : dataSize;
+  // The highest bit says that the data are inline. Section "Key value", "Data size".
+  const dataSize = view.getInt32(at + Vk.dataSize, true);
+  const isInline = dataSize < 0;
+  const size = isInline ? dataSize & (INLINE_DATA - 1) : dataSize;
   if (isInline && size > 4) throw corrupt('KeyValue', 'Key value', position, `${size} bytes in four`, 'dataSize');
   if (size > cells.binsSize)
     throw corrupt('KeyValue', 'Key value', position, 'more data than the hive has', 'dataSize');
-  const nameData = store.bytes(position + Vk.name, nameLength);
-  const isCompressed = (store.u16(position + Vk.flags) & VALUE_COMPRESSED_NAME) !== 0;
+  const isCompressed = (view.getUint16(at + Vk.flags, true) & VALUE_COMPRESSED_NAME) !== 0;
   return {
     cell,
-    name: nameLength === 0 ? '' : isCompressed ? decodeLatin1(nameData) : decodeUnits(nameData),
-    type: store.u32(position + Vk.dataType),
+    name: cells.valueName(position + Vk.name, nameLength, isCompressed),
+    type: view.getUint32(at + Vk.dataType, true),
     size,
     inline: isInline ? position + Vk.dataOffset : undefined,
-    dataCell: store.u32(position + Vk.dataOffset),
+    // Inline data are no cell; as a number they would be one that V8 keeps outside of the record.
+    dataCell: isInline ? 0 : view.getUint32(at + Vk.dataOffset, true),
   };
 }
 

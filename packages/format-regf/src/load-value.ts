@@ -25,7 +25,8 @@ export function loadValue({ cells, store, base, writable }: HiveState, record: V
  */
 export function loadValues(state: HiveState, key: number): HiveValue[] {
   let total = 0;
-  return valueCells(state.cells, key).map((cell) => {
+  const out: HiveValue[] = [];
+  for (const cell of valueCells(state.cells, key)) {
     const record = readValue(state.cells, cell);
     total += record.size;
     if (total > state.cells.binsSize) {
@@ -36,6 +37,7 @@ export function loadValues(state: HiveState, key: number): HiveValue[] {
         'its values claim more data than the hive has',
       );
     }
-    return loadValue(state, record);
-  });
+    out.push(loadValue(state, record));
+  }
+  return out;
 }

@@ -7,17 +7,17 @@ const SHORT = 96;
 const scratch: number[][] = Array.from({ length: SHORT + 1 }, (_, length) => new Array<number>(length).fill(0));
 const wide = new Uint16Array(CHUNK);
 
-/** Text of one byte a character (ISO 8859-1), as compressed names are. */
-export function decodeLatin1(data: Uint8Array): string {
-  const { length } = data;
+/** Text of one byte a character (ISO 8859-1), as compressed names are, of `length` bytes of `data`. */
+export function decodeLatin1(data: Uint8Array, from = 0, length = data.length - from): string {
   if (length <= SHORT) {
     const units = scratch[length]!;
-    for (let i = 0; i < length; i++) units[i] = data[i]!;
+    for (let i = 0, at = from; i < length; i++, at++) units[i] = data[at]!;
     return String.fromCharCode.apply(null, units);
   }
   let out = '';
-  for (let i = 0; i < length; i += CHUNK) {
-    out += String.fromCharCode.apply(null, data.subarray(i, i + CHUNK) as unknown as number[]);
+  const end = from + length;
+  for (let i = from; i < end; i += CHUNK) {
+    out += String.fromCharCode.apply(null, data.subarray(i, Math.min(end, i + CHUNK)) as unknown as number[]);
   }
   return out;
 }

@@ -259,6 +259,11 @@ export class PageStore {
     return this.#page(offset, length).bytes;
   }
 
+  /** As {@link pageBytes}, for numbers. */
+  pageView(offset: number, length: number): DataView {
+    return this.#page(offset, length).view;
+  }
+
   /** Where `offset` is within {@link pageBytes}. */
   placeOf(offset: number): number {
     return offset & PAGE_MASK;
