@@ -2,6 +2,7 @@ import { plugin as backendImage } from '@vmcraft/backend-image/plugin';
 import { plugin as backendLibguestfs } from '@vmcraft/backend-libguestfs/plugin';
 import { plugin as backendNbd } from '@vmcraft/backend-nbd/plugin';
 import type { VmcraftPlugin } from '@vmcraft/core/contracts';
+import { plugin as fsBtrfs } from '@vmcraft/fs-btrfs/plugin';
 import { plugin as fsExt } from '@vmcraft/fs-ext/plugin';
 import { plugin as fsFat } from '@vmcraft/fs-fat/plugin';
 import { plugin as fsIso9660 } from '@vmcraft/fs-iso9660/plugin';
@@ -18,6 +19,7 @@ export const defaultPlugins: readonly VmcraftPlugin[] = [
   backendImage,
   backendLibguestfs,
   backendNbd,
+  fsBtrfs,
   fsExt,
   fsFat,
   fsIso9660,

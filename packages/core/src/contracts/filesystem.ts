@@ -251,6 +251,8 @@ export interface FsOpenOptions {
   readonly guest?: GuestLink;
   /** Name of the device in that guest. */
   readonly deviceName?: string;
+  /** Other devices whose signature has the same type and UUID: those of a file system that lies on several. */
+  readonly peers?: () => Promise<readonly BlockDevice[]>;
 }
 
 /** Guards against hostile images. */

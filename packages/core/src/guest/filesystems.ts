@@ -30,6 +30,7 @@ export class OpenFilesystems {
     private readonly services: SessionServices,
     private readonly warn: WarningSink,
     private readonly find: (name: string) => DiscoveredDevice,
+    private readonly all: () => readonly DiscoveredDevice[],
     private readonly guest?: GuestLink,
   ) {}
 
@@ -62,6 +63,7 @@ export class OpenFilesystems {
       type: request.type ?? device.signature?.type,
       readonly,
       ...(this.guest === undefined ? {} : { guest: this.guest }),
+      peers: async () => this.#peersOf(device),
       mountOptions: [
         ...(request.mountOptions ?? []),
         ...(request.mountable.subvolume === undefined ? [] : [`subvol=${request.mountable.subvolume}`]),
@@ -75,6 +77,15 @@ export class OpenFilesystems {
       this.warn({ source: wanted.deviceName, message: `opened read-only: ${error.message}` });
       return this.services.openFilesystem({ ...wanted, readonly: true }, this.warn);
     }
+  }
+
+  /** Devices that may be further ones of the same file system. */
+  #peersOf({ name, signature }: DiscoveredDevice): readonly BlockDevice[] {
+    if (signature?.uuid === undefined) return [];
+    const { type, uuid } = signature;
+    return this.all()
+      .filter((other) => other.name !== name && other.signature?.type === type && other.signature.uuid === uuid)
+      .map((other) => other.device);
   }
 
   /**

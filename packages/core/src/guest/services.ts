@@ -27,6 +27,8 @@ export interface FilesystemRequest {
   readonly mountOptions: readonly string[];
   /** The guest that the device belongs to. */
   readonly guest?: GuestLink;
+  /** Other devices of the guest with the same type and UUID. */
+  readonly peers?: () => Promise<readonly BlockDevice[]>;
 }
 
 /** All writes of the session to host files, held back until they are committed. */

@@ -144,7 +144,13 @@ export class Session implements Closable {
     try {
       const storage = await this.clock.time('discover', () => this.#discover(drives));
       const link = new SessionLink(this, storage);
-      const filesystems = new OpenFilesystems(this.services, this.warn, (name) => this.device(name), link);
+      const filesystems = new OpenFilesystems(
+        this.services,
+        this.warn,
+        (name) => this.device(name),
+        () => storage.devices,
+        link,
+      );
       const vfs = new Vfs();
       const mounts = new GuestMounts(vfs, filesystems, this.clock);
       this.#opened = { drives, storage, filesystems, mounts, vfs, link, inspection: undefined };

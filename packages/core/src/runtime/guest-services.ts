@@ -183,7 +183,7 @@ export class GuestServices implements SessionServices {
   }
 
   async openFilesystem(request: FilesystemRequest, warn: WarningSink): Promise<FileSystem> {
-    const { deviceName, readonly, mountOptions, device } = request;
+    const { deviceName, readonly, mountOptions, device, peers } = request;
     const type = await this.#typeOf(request);
     const driver = await this.#filesystemFor(type, deviceName, readonly);
     return driver.open(device, {
@@ -192,6 +192,7 @@ export class GuestServices implements SessionServices {
       codecs: nodeCodecs,
       deviceName,
       ...(request.guest === undefined ? {} : { guest: request.guest }),
+      ...(peers === undefined ? {} : { peers }),
       warn: (w) => warn({ ...w, source: `${deviceName}: ${w.source}` }),
     });
   }

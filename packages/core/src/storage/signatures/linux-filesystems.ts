@@ -33,7 +33,8 @@ const BTRFS: SignatureSpec = {
   read: async (w, { base }) => {
     const view = await w.view(base, 0x22b);
     if (view === undefined) return undefined;
-    return details({ label: label(view, 0x12b, 256), uuid: uuidAt(view, 0x20), uuidSub: uuidAt(view, 0x10b) });
+    const [uuid, uuidSub] = [uuidAt(view, 0x20), uuidAt(view, 0x10b)];
+    return details({ label: label(view, 0x12b, 256), uuid, uuidSub, blockSize: view.getUint32(0x90, true) });
   },
 };
 
