@@ -20,6 +20,8 @@ export interface HostFile {
   readonly size: number;
   /** Up to `length` bytes; shorter only at the end of the file. */
   read(offset: number, length: number, options?: IoOptions): Promise<Uint8Array>;
+  /** As `read`, into memory of the caller; how many bytes there were. Spares whoever reads much a buffer each time. */
+  readInto?(offset: number, target: Uint8Array): Promise<number>;
   /** Writes past the end extend the file; a gap reads as zeros. */
   write(offset: number, data: Uint8Array, options?: IoOptions): Promise<void>;
   /** Set the size in bytes. */

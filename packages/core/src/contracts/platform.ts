@@ -88,8 +88,11 @@ export interface HostPlatform {
    * @throws CorruptImageError when the bytes are no such stream
    */
   decompress(type: CompressionType, source: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array>;
-  /** Contents of a host file, or standard input for `-`. @throws HostError */
-  read(path: string): AsyncIterable<Uint8Array>;
+  /**
+   * Contents of a host file, or standard input for `-`. With `reuse` a chunk is only good until the next one is asked for.
+   * @throws HostError
+   */
+  read(path: string, options?: { readonly reuse?: boolean }): AsyncIterable<Uint8Array>;
   /** A new or emptied host file, or standard output for `-`. @throws HostError */
   create(path: string, options?: HostCreateOptions): Promise<ByteSink>;
   readonly tree: HostTree;

@@ -3,10 +3,17 @@ import { AbortedError } from '../errors/index.js';
 import type { FileSource, FileTarget } from './argument.js';
 import type { Session } from './session.js';
 
-/** The bytes of a `FileIn` argument. Ends with AbortedError when the call is cancelled. */
-export async function* bytesFrom(g: Session, source: FileSource): AsyncGenerator<Uint8Array> {
+/**
+ * The bytes of a `FileIn` argument. With `reuse` a chunk is only good until the next one is asked for.
+ * Ends with AbortedError when the call is cancelled.
+ */
+export async function* bytesFrom(
+  g: Session,
+  source: FileSource,
+  options?: { readonly reuse?: boolean },
+): AsyncGenerator<Uint8Array> {
   const { signal } = g;
-  for await (const chunk of typeof source === 'string' ? g.platform.read(source) : source) {
+  for await (const chunk of typeof source === 'string' ? g.platform.read(source, options) : source) {
     if (signal.aborted) throw new AbortedError('upload', signal.reason);
     yield chunk;
   }

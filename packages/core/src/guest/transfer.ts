@@ -86,7 +86,7 @@ export async function upload(
   if (offset !== undefined) requireNotNegative(offset, 'offset', action, name);
   if (isDevice(name)) return uploadToDevice(g, source, name, action, offset ?? 0);
   const file = await openForWrite(g, name, action, offset === undefined);
-  await writeStream(g, file, offset ?? 0, bytesFrom(g, source), action);
+  await writeStream(g, file, offset ?? 0, bytesFrom(g, source, { reuse: true }), action);
 }
 
 async function uploadToDevice(
@@ -99,7 +99,7 @@ async function uploadToDevice(
   const { signal } = g;
   await changeDevice(g, name, action, async (device) => {
     let at = offset;
-    for await (const chunk of bytesFrom(g, source)) {
+    for await (const chunk of bytesFrom(g, source, { reuse: true })) {
       if (signal.aborted) throw new AbortedError(action, signal.reason);
       if (at + chunk.length > device.size) {
         const reason = `more than its ${device.size} bytes`;

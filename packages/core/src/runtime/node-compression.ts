@@ -57,7 +57,9 @@ const DECODERS: Partial<Record<CompressionType, (source: Bytes) => Bytes>> = {
     const zstd = zstdOfNode();
     return zstd.createZstdDecompress === undefined ? unzstd(source) : through(source, zstd.createZstdDecompress());
   },
-  xz: unxz,
+  xz: async function* (source) {
+    yield* (await import('./xz-stream.js')).unxz(source);
+  },
   bzip2: unbzip2,
 };
 
@@ -71,22 +73,6 @@ async function* through(source: Bytes, transform: NodeJS.ReadWriteStream): Async
     (transform as unknown as { destroy(): void }).destroy();
   }
   await fed;
-}
-
-async function* unxz(source: Bytes): AsyncGenerator<Uint8Array> {
-  const { default: library } = await import('xz-decompress');
-  const iterator = source[Symbol.asyncIterator]();
-  const stream = new ReadableStream<Uint8Array>({
-    async pull(controller) {
-      const next = await iterator.next();
-      if (next.done === true) controller.close();
-      else controller.enqueue(next.value);
-    },
-    async cancel() {
-      await iterator.return?.();
-    },
-  });
-  yield* new library.XzReadableStream(stream) as unknown as Bytes;
 }
 
 async function* unbzip2(source: Bytes): AsyncGenerator<Uint8Array> {

@@ -49,6 +49,11 @@ export class NodeHostFile implements HostFile {
     return got === wanted ? data : data.subarray(0, got);
   }
 
+  async readInto(offset: number, target: Uint8Array): Promise<number> {
+    checkSpan(this.path, Number.MAX_SAFE_INTEGER, offset, target.length);
+    return this.#run('read', () => this.#fill(target, offset));
+  }
+
   async write(offset: number, data: Uint8Array, options?: IoOptions): Promise<void> {
     this.#requireWritable();
     throwIfAborted(options?.signal, 'write');

@@ -10,8 +10,11 @@ const SMALL = 1 << 16;
 /** Where small files are read to; never held beyond a turn. */
 let scratch: Uint8Array | undefined;
 
-/** Chunks of a host file; the next one is read while the caller works on the last. Buffers are no larger than what is left. */
-export async function* readHostFile(path: string): AsyncGenerator<Uint8Array> {
+/**
+ * Chunks of a host file; the next one is read while the caller works on the last. Buffers are no larger than what is left.
+ * @param reuse read into the same two buffers again and again: a chunk is only good until the next one is asked for
+ */
+export async function* readHostFile(path: string, reuse: boolean): AsyncGenerator<Uint8Array> {
   // Opening may wait (for the writer of a FIFO), so it must not hold up the process.
   const file = await open(path);
   let position: number | null = null;
@@ -23,7 +26,7 @@ export async function* readHostFile(path: string): AsyncGenerator<Uint8Array> {
       if (whole.length <= SMALL) return;
       position = whole.length;
     }
-    yield* readLarge(file, position, stat.size - (position ?? 0));
+    yield* readLarge(file, position, stat.size - (position ?? 0), reuse);
   } finally {
     await file.close();
   }
@@ -41,11 +44,19 @@ function readSmall(fd: number): Uint8Array {
   return scratch.slice(0, got);
 }
 
-async function* readLarge(file: FileHandle, position: number | null, size: number): AsyncGenerator<Uint8Array> {
+async function* readLarge(
+  file: FileHandle,
+  position: number | null,
+  size: number,
+  reuse: boolean,
+): AsyncGenerator<Uint8Array> {
+  const buffers: (Buffer | undefined)[] = [undefined, undefined];
   let at = position;
   let left = size;
   const next = async (): Promise<Uint8Array> => {
-    const chunk = Buffer.allocUnsafeSlow(Math.min(READ_CHUNK, Math.max(READ_TAIL, left)));
+    const chunk = buffers[0] ?? Buffer.allocUnsafeSlow(Math.min(READ_CHUNK, Math.max(READ_TAIL, left)));
+    if (reuse) buffers.push(chunk);
+    buffers.shift();
     const { bytesRead } = await file.read(chunk, 0, chunk.length, at);
     left -= bytesRead;
     if (at !== null) at += bytesRead;

@@ -52,10 +52,10 @@ export class NodePlatform implements HostPlatform {
     return decompress(type, source);
   }
 
-  async *read(path: string): AsyncGenerator<Uint8Array> {
+  async *read(path: string, options?: { readonly reuse?: boolean }): AsyncGenerator<Uint8Array> {
     const name = path === '-' ? 'standard input' : path;
     try {
-      yield* path === '-' ? process.stdin : readHostFile(path);
+      yield* path === '-' ? process.stdin : readHostFile(path, options?.reuse === true);
     } catch (error) {
       throw hostError(name, 'read', error);
     }

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import { afterAll, describe, expect, it } from 'vitest';
 import { requireTools } from '../../../testkit/src/tools.js';
 import type { CompressionType, HashAlgorithm } from '../../src/contracts/index.js';
@@ -60,6 +61,21 @@ describe('compression', () => {
         for await (const chunk of platform.decompress(type, chunks(packed))) {
           expect(chunk.length).toBeGreaterThan(0);
           break;
+        }
+      });
+
+      it('stops when the reader does, wherever the stream is then, and again and again', async () => {
+        for (const length of [0, 1, 60_000, 70_000, 140_000, payload.length]) {
+          const packed = pack(payload.subarray(0, length));
+          for (const wait of [false, true]) {
+            for (const source of [chunks(packed), Readable.from([packed])]) {
+              for await (const _ of platform.decompress(type, source)) {
+                if (wait) await new Promise((done) => setTimeout(done, 2));
+                break;
+              }
+            }
+          }
+          expect((await gather(platform.decompress(type, chunks(packed)))).length).toBe(length);
         }
       });
 

@@ -17,14 +17,12 @@ import {
   witnessCount,
 } from './journal-layout.js';
 import type { ChangedRun } from './overlay.js';
-import { type LoadedRun, readAhead } from './read-ahead.js';
+import { LARGE, type LoadedRun, readAhead } from './read-ahead.js';
 
 /** Most records of one journal; bounds the memory of whoever reads it. */
 export const MAX_RECORDS = 2_000_000;
 /** Records gathered before one write, bytes. */
 const BATCH = 256 * 1024;
-/** A part of a record that is written by itself, bytes. */
-const LARGE = 128 * 1024;
 /** Up to this many changed bytes every sector is witnessed. */
 const FULL_WITNESS = 32 * 1024 * 1024;
 /** Every how many sectors one is witnessed in larger transactions. */
@@ -43,8 +41,8 @@ export interface Participant {
   /** Then set this size, bytes. */
   readonly finalSize: number;
   changes(piece: number): Iterable<ChangedRun>;
-  /** New contents; exactly `length` bytes. */
-  read(offset: number, length: number): Promise<Uint8Array>;
+  /** New contents; exactly `length` bytes, in `into` if it pleases. */
+  read(offset: number, length: number, into?: Uint8Array): Promise<Uint8Array>;
   /** Contents before; shorter at the end of the image. */
   readOld(offset: number, length: number): Promise<Uint8Array>;
 }
@@ -102,7 +100,7 @@ class RecordSink {
 
   async #append(part: Uint8Array): Promise<void> {
     if (part.length >= LARGE) {
-      // Not worth copying into the batch.
+      // Not worth copying into the batch; and its buffer serves the next run.
       await this.write();
       await this.#file.write(this.#at, part);
       this.#at += part.length;

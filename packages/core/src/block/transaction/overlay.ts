@@ -98,15 +98,16 @@ export class Overlay {
     return turn;
   }
 
-  async read(offset: number, length: number, options?: IoOptions): Promise<Uint8Array> {
+  /** @param into memory of at least `length` bytes that the result may lie in */
+  async read(offset: number, length: number, options?: IoOptions, into?: Uint8Array): Promise<Uint8Array> {
     const end = Math.min(offset + length, this.#size);
     if (offset >= end) return new Uint8Array(0);
     if (end <= this.#baseLimit && !this.#touches(offset, end)) return this.#base.read(offset, end - offset, options);
-    return (await this.#spilled(offset, end)) ?? this.#merge(offset, end, options);
+    return (await this.#spilled(offset, end, into)) ?? this.#merge(offset, end, options, into);
   }
 
   /** Bytes that lie in the spill file in one piece: read at once, and not copied. Undefined when they do not. */
-  async #spilled(offset: number, end: number): Promise<Uint8Array | undefined> {
+  async #spilled(offset: number, end: number, into?: Uint8Array): Promise<Uint8Array | undefined> {
     const first = Math.floor(offset / CHUNK);
     const slot = this.#chunks.get(first)?.slot;
     if (slot === undefined) return undefined;
@@ -116,7 +117,7 @@ export class Overlay {
       if (chunk?.slot !== slot + chunks.length || chunk.data !== undefined || chunk.changed !== ALL) return undefined;
       chunks.push(chunk);
     }
-    const data = await this.#spill.load(slot, offset - first * CHUNK, end - offset);
+    const data = await this.#spill.load(slot, offset - first * CHUNK, end - offset, into);
     // What was cut off or zeroed meanwhile may have given its slot to another chunk.
     return chunks.every((chunk, i) => chunk.slot === slot + i) ? data : undefined;
   }
@@ -130,8 +131,8 @@ export class Overlay {
   }
 
   /** Copies what is in memory at once, so that the result is of one moment; then waits for the base and the spill file. */
-  async #merge(offset: number, end: number, options?: IoOptions): Promise<Uint8Array> {
-    const out = new Uint8Array(end - offset);
+  async #merge(offset: number, end: number, options?: IoOptions, into?: Uint8Array): Promise<Uint8Array> {
+    const out = into?.subarray(0, end - offset).fill(0) ?? new Uint8Array(end - offset);
     const waits: Promise<void>[] = [];
     const gaps: [number, number][] = [];
     const limit = Math.min(end, this.#baseLimit);
@@ -166,6 +167,7 @@ export class Overlay {
       const to = Math.min(stop, start + (bit + 1) * BLOCK);
       if ((chunk.changed & (1 << bit)) === 0) gaps.push([from, to]);
       else if (chunk.data !== undefined) out.set(chunk.data.subarray(from - start, to - start), from - at);
+      else if (stored.at(-1)?.[1] === from) stored.at(-1)![1] = to;
       else stored.push([from, to]);
       from = to;
     }
@@ -173,11 +175,15 @@ export class Overlay {
   }
 
   async #fillStored(chunk: Chunk, runs: [number, number][], start: number, at: number, out: Uint8Array): Promise<void> {
+    const whole = runs.length === 1 ? out.subarray(runs[0]![0] - at, runs[0]![1] - at) : undefined;
     const first = runs[0]![0];
     const slot = chunk.slot!;
-    const data = await this.#spill.load(slot, first - start, runs.at(-1)![1] - first);
+    const data = await this.#spill.load(slot, first - start, runs.at(-1)![1] - first, whole);
     // Cut off or zeroed meanwhile: the slot may belong to another chunk by now, and zeros are right.
-    if (chunk.slot !== slot) return;
+    if (chunk.slot !== slot) {
+      whole?.fill(0);
+      return;
+    }
     for (const [from, to] of runs) out.set(data.subarray(from - first, to - first), from - at);
   }
 

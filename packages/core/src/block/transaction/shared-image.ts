@@ -47,7 +47,7 @@ export class SharedImage {
       cutTo: this.overlay.baseLimit,
       finalSize: this.overlay.size,
       changes: (piece) => this.overlay.changes(piece),
-      read: (offset, length) => this.overlay.read(offset, length),
+      read: (offset, length, into) => this.overlay.read(offset, length, undefined, into),
       readOld: (offset, length) => this.base.read(offset, length),
     };
   }

@@ -50,9 +50,15 @@ export class Spill {
     return this.#run.subarray(0, length);
   }
 
-  /** Bytes of a slot. Starts reading at once, so a later `close` waits for it. */
-  load(slot: number, within: number, length: number): Promise<Uint8Array> {
-    return this.#file!.read(slot * this.#slotSize + within, length);
+  /**
+   * Bytes from a slot on. Starts reading at once, so a later `close` waits for it.
+   * @param into memory for them, of at least `length` bytes; where it is left out, or the host cannot, other memory is taken
+   */
+  async load(slot: number, within: number, length: number, into?: Uint8Array): Promise<Uint8Array> {
+    const file = this.#file!;
+    const offset = slot * this.#slotSize + within;
+    if (into === undefined || file.readInto === undefined) return file.read(offset, length);
+    return into.subarray(0, await file.readInto(offset, into.subarray(0, length)));
   }
 
   release(slot: number): void {

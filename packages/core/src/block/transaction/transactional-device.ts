@@ -66,7 +66,7 @@ export class TransactionalDevice {
   ): Promise<TransactionalDevice> {
     try {
       if (options.dryRun !== true) await recoverDevice(context, file);
-      const budget = { limit: options.memoryLimit ?? 12 * 1024 * 1024, used: 0 };
+      const budget = { limit: options.memoryLimit ?? 8 * 1024 * 1024, used: 0 };
       const overlay = new Overlay(file, budget, () => context.host.scratch());
       const image = new SharedImage(file, overlay, lock, await file.identity());
       return new TransactionalDevice(image, context, options, sectorSize);

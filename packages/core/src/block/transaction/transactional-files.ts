@@ -20,7 +20,7 @@ import { ImageHandle, SharedImage } from './shared-image.js';
 
 /** How a transaction works. */
 export interface TransactionOptions {
-  /** Changes kept in memory, bytes; what goes beyond is in a private temporary file. 12 MiB unless given. */
+  /** Changes kept in memory, bytes; what goes beyond is in a private temporary file. 8 MiB unless given. */
   readonly memoryLimit?: number;
   /** Change nothing on the host, ever: images are opened for reading and `commit` does nothing. */
   readonly dryRun?: boolean;
@@ -59,7 +59,7 @@ export class TransactionalFiles implements HostFiles {
   constructor(host: TransactionHost, options: TransactionOptions = {}) {
     this.#host = host;
     this.#options = options;
-    this.#budget = { limit: options.memoryLimit ?? 12 * 1024 * 1024, used: 0 };
+    this.#budget = { limit: options.memoryLimit ?? 8 * 1024 * 1024, used: 0 };
     this.#context = {
       host,
       place: new JournalPlace(host, options.journalFolder),
