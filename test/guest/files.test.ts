@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { requireTools } from '@vmcraft/testkit';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { GuestFS } from 'vmcraft';
 import { checkDisk, describeTree, makeDisk, Workspace, withKernelMount } from './image.js';
 
@@ -145,6 +145,9 @@ describe.runIf(tools)('file functions', () => {
   });
 
   it('fail as the system calls do, and change nothing', async () => {
+    // Nothing of the host may stand in for what is not here.
+    vi.stubEnv('PATH', '');
+    onTestFinished(() => void vi.unstubAllEnvs());
     await using g = await GuestFS.open(disk, { dryRun: true });
     await g.mountRoot();
     await g.mkdir('/spare');

@@ -2,7 +2,7 @@ import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { encodeFileName } from '@vmcraft/core/binary';
 import { pattern, requireTools } from '@vmcraft/testkit';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { GuestFS } from 'vmcraft';
 import { makeExt, makeFat, run } from './archive-image.js';
 import { Workspace } from './image.js';
@@ -360,6 +360,9 @@ describe.runIf(requireTools(...TOOLS))('text of files', () => {
   });
 
   it('says what it cannot do', async () => {
+    // Nothing of the host may stand in.
+    vi.stubEnv('PATH', '');
+    onTestFinished(() => void vi.unstubAllEnvs());
     const code = 'VMC_NO_CAPABILITY';
     await expect(g.mksquashfs('/', '-')).rejects.toMatchObject({ code });
     await expect(g.rsync('/', '/sub')).rejects.toMatchObject({ code });

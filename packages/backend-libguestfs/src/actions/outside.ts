@@ -1,4 +1,4 @@
-import { CapabilityError } from '@vmcraft/core';
+import { CapabilityError, HostError } from '@vmcraft/core';
 import {
   type Action,
   type Arg,
@@ -64,17 +64,23 @@ async function runOutside(g: Session, action: Outside, given: readonly unknown[]
     throw unavailable(action.name, `it needs libguestfs: ${absence(library)}`);
   }
   const appliance = applianceOf(g.opened.link);
-  if (!QUESTIONS.has(action.name)) {
-    await g.lendTree(appliance);
-    g.noteChoice({
-      kind: 'actions',
-      subject: action.name,
-      provider: 'libguestfs',
-      reason: `nothing in this process serves it; libguestfs ${library.version} does`,
-      passedOver: [],
+  const call = new Call(g, appliance, action);
+  if (QUESTIONS.has(action.name)) {
+    // An appliance that does not start has nothing.
+    return call.run(given).catch((error: unknown) => {
+      if (error instanceof HostError) return [new Uint8Array([0x30])];
+      throw error;
     });
   }
-  return new Call(g, appliance, action).run(given);
+  await g.lendTree(appliance);
+  g.noteChoice({
+    kind: 'actions',
+    subject: action.name,
+    provider: 'libguestfs',
+    reason: `nothing in this process serves it; libguestfs ${library.version} does`,
+    passedOver: [],
+  });
+  return call.run(given);
 }
 
 /** One call with the pipes that its host files need. */
