@@ -13,6 +13,7 @@ import { plugin as osLinux } from '@vmcraft/os-linux/plugin';
 import { plugin as osWindows } from '@vmcraft/os-windows/plugin';
 import { plugin as storageLuks } from '@vmcraft/storage-luks/plugin';
 import { plugin as storageLvm } from '@vmcraft/storage-lvm/plugin';
+import { plugin as storageMdraid } from '@vmcraft/storage-mdraid/plugin';
 
 /** The plugins that come with VMCraft. Only their descriptors are loaded; each loads the rest when it is chosen. */
 export const defaultPlugins: readonly VmcraftPlugin[] = [
@@ -30,4 +31,5 @@ export const defaultPlugins: readonly VmcraftPlugin[] = [
   osWindows,
   storageLuks,
   storageLvm,
+  storageMdraid,
 ];

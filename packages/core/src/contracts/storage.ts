@@ -23,6 +23,8 @@ export interface Volume {
   readonly uuid?: string;
   readonly label?: string;
   readonly device: BlockDevice;
+  /** Other names it goes by: `/dev/md/data`. A device of that name comes first. */
+  readonly aliases?: readonly string[];
   /** Those of the members it lies on; all that were given unless told. */
   readonly members?: readonly Member[];
 }

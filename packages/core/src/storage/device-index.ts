@@ -17,6 +17,7 @@ const MAPPER = /^\/dev\/mapper\/(.+)$/;
 /** Looks devices up by their names and aliases. Where several share a label or UUID, the first of the tree is meant. */
 export class DeviceIndex {
   readonly #byName = new Map<string, DiscoveredDevice>();
+  readonly #byAlias = new Map<string, DiscoveredDevice>();
   readonly #byTag = new Map<string, DiscoveredDevice>();
   readonly #disks: readonly DiskInput[];
   readonly #diskNames: readonly string[];
@@ -26,6 +27,7 @@ export class DeviceIndex {
     this.#diskNames = devices.filter((d) => d.kind === 'disk').map((d) => d.name);
     for (const device of devices) {
       this.#byName.set(device.name, device);
+      for (const alias of device.aliases ?? []) if (!this.#byAlias.has(alias)) this.#byAlias.set(alias, device);
       this.#tag('UUID', device.signature?.uuid, device);
       this.#tag('LABEL', device.signature?.label, device);
       this.#tag('PARTUUID', device.partition?.uuid, device);
@@ -35,7 +37,22 @@ export class DeviceIndex {
 
   /** Undefined when nothing is meant. */
   find(name: string): DiscoveredDevice | undefined {
-    return this.#byName.get(name) ?? this.#findTag(name) ?? this.#findMapper(name) ?? this.#findDisk(name);
+    return (
+      this.#byName.get(name) ??
+      this.#findAlias(name) ??
+      this.#findTag(name) ??
+      this.#findMapper(name) ??
+      this.#findDisk(name)
+    );
+  }
+
+  /** The other name of a device, or the partition of such a one. */
+  #findAlias(name: string): DiscoveredDevice | undefined {
+    const [, disk = '', number] = /^(.+?)p?(\d+)$/.exec(name) ?? [];
+    const whole = this.#byAlias.get(name);
+    const of = whole ?? this.#byAlias.get(disk);
+    if (whole !== undefined || of === undefined) return whole;
+    return this.#byName.get(partitionName(of.name, Number(number), true));
   }
 
   #tag(tag: Tag, value: string | undefined, device: DiscoveredDevice): void {

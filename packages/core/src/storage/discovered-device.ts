@@ -33,6 +33,8 @@ export interface DiscoveredDevice {
   readonly activator?: string;
   /** Kind of volume as its activator names it: `lv`, `luks`, `raid1`. */
   readonly volumeKind?: string;
+  /** Other names of a volume, as its activator tells. */
+  readonly aliases?: readonly string[];
   /** What lies on it, by signature. */
   readonly signature?: FsSignature;
   /** UUID and label of the volume itself, as its activator tells. */

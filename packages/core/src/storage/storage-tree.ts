@@ -291,14 +291,16 @@ export class StorageTree {
     // Whoever made it has told why it cannot be read.
     if (device.device instanceof UnavailableDevice) return new Set();
     // A partition inside a partition is none to Linux; BSD slices come with the table of the disk.
-    const table = device.kind === 'partition' ? undefined : await this.#readTable(device);
-    if (table === undefined) delete device.table;
-    else device.table = table;
-    const partitions = table?.partitions.filter((p) => p.kind !== 'extended') ?? [];
+    const found = device.kind === 'partition' ? undefined : await this.#readTable(device);
+    const partitions = found?.partitions.filter((p) => p.kind !== 'extended') ?? [];
     const probe = this.#options.probe ?? probeSignature;
     const signature = await this.#attempt(device.name, () => probe(device.device, { partitions }));
     if (signature === undefined) delete device.signature;
     else device.signature = signature;
+    // What a member of an array shows at its start is the array's table: mdadm drops its partitions, too.
+    const table = this.#isArrayMember(signature) ? undefined : found;
+    if (table === undefined) delete device.table;
+    else device.table = table;
     const kept = new Set<string>();
     for (const partition of table?.partitions ?? []) {
       const name = partitionName(device.name, partition.number, device.kind === 'volume');
@@ -314,6 +316,11 @@ export class StorageTree {
       await this.#addPartition(device, table!, partition, name);
     }
     return kept;
+  }
+
+  #isArrayMember(signature: FsSignature | undefined): boolean {
+    const type = signature?.type;
+    return type === 'linux_raid_member' && this.#activators.some((a) => a.memberTypes?.includes(type) === true);
   }
 
   #readTable(device: DiscoveredDevice): Promise<PartitionTable | undefined> {
@@ -399,6 +406,7 @@ export class StorageTree {
       volumeKind: volume.kind,
       ...(volume.uuid === undefined ? {} : { uuid: volume.uuid }),
       ...(volume.label === undefined ? {} : { label: volume.label }),
+      ...(volume.aliases === undefined ? {} : { aliases: volume.aliases }),
     });
     this.#groupOf.set(volume.name, group);
   }

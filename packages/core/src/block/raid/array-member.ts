@@ -5,11 +5,14 @@ export interface ArrayMember {
   readonly device: BlockDevice;
   /** Bytes from its start that agree with the array; all unless given. What lies behind is written, never read. */
   readonly inSync?: number;
+  /** Ranges, bytes, that hold nothing of the array. They are written, never read. */
+  readonly bad?: readonly { readonly offset: number; readonly length: number }[];
 }
 
 /** Whether a range of a member can be believed. */
 export function isReadable(member: ArrayMember | undefined, offset: number, length: number): member is ArrayMember {
-  return member !== undefined && (member.inSync === undefined || offset + length <= member.inSync);
+  if (member === undefined || (member.inSync !== undefined && offset + length > member.inSync)) return false;
+  return member.bad?.some((span) => offset < span.offset + span.length && span.offset < offset + length) !== true;
 }
 
 /** The largest sector of those members that are there. */
