@@ -92,6 +92,9 @@ function resyncedOf(words: Words): number | undefined {
 
 function parse(words: Words, offset: number): MdSuperblock {
   const disks = words.get(WORD.raidDisks);
+  if (disks < 1 || disks > MAX_DISKS_090) {
+    throw new CorruptImageError({ structure: STRUCTURE, field: 'raid_disks', offset, reason: `${disks} slots` });
+  }
   const diskAt = (i: number): number => WORD.disks + i * DISK.words;
   const roles = Array.from({ length: MAX_DISKS_090 }, (_, i) => roleAt(words, diskAt(i), disks));
   const number = words.get(WORD.thisDisk + DISK.number);

@@ -59,6 +59,7 @@ function parse(data: Uint8Array, offset: number, version: MdSuperblock['version'
   if (s.maxDevices > MAX_DEVICES || Superblock1.size + s.maxDevices * 2 > data.length) {
     throw corrupt('max_dev', offset, `${s.maxDevices} devices, ${MAX_DEVICES} fit`);
   }
+  if (s.raidDisks < 1 || s.raidDisks > MAX_DEVICES) throw corrupt('raid_disks', offset, `${s.raidDisks} slots`);
   const expected = checksum1(data, s.maxDevices);
   if (s.checksum !== expected) {
     throw new CorruptImageError({ structure: STRUCTURE, field: 'sb_csum', offset, expected, found: s.checksum });

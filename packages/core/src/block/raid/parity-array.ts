@@ -13,7 +13,11 @@ import {
 import { xorInto } from './gf256.js';
 import { computeP, computeQ, recoverData, updateParity } from './parity.js';
 import type { ParityLayout, StripeRoles } from './parity-layout.js';
+import { readPieces } from './read-pieces.js';
 import { Turns } from './turns.js';
+
+/** Bytes that are read of each member at a time. */
+const MAX_RUN = 1 << 20;
 
 /** How to make a {@link ParityArray}. */
 export interface ParityArrayOptions extends ArrayOptions {
@@ -58,16 +62,8 @@ export class ParityArray implements BlockDevice, Peekable {
     throwIfAborted(options?.signal, 'read');
     const { chunkSize } = this.#options;
     if (length > 0 && (offset % chunkSize) + length <= chunkSize) return this.#readPiece(offset, length, options);
-    const out = new Uint8Array(length);
-    const pieces: Promise<void>[] = [];
-    for (let done = 0; done < length; ) {
-      const run = Math.min(chunkSize - ((offset + done) % chunkSize), length - done);
-      const at = done;
-      pieces.push(this.#readPiece(offset + at, run, options).then((data) => out.set(data, at)));
-      done += run;
-    }
-    await Promise.all(pieces);
-    return out;
+    if (length >= chunkSize * this.#options.layout.dataDisks) return this.#readStripes(offset, length, options);
+    return readPieces(offset, length, chunkSize, (at, run) => this.#readPiece(at, run, options));
   }
 
   peek(offset: number, length: number): Uint8Array | undefined {
@@ -107,6 +103,62 @@ export class ParityArray implements BlockDevice, Peekable {
     const stripe = Math.floor(chunk / layout.dataDisks);
     const roles = layout.stripes[stripe % layout.stripes.length]!;
     return { roles, slot: chunk - stripe * layout.dataDisks, at: stripe * chunkSize + (offset % chunkSize) };
+  }
+
+  /** Many stripes at once: one run of each member, and what is missing from the others. */
+  async #readStripes(offset: number, length: number, options?: IoOptions): Promise<Uint8Array> {
+    const { chunkSize, layout } = this.#options;
+    const stripeSize = chunkSize * layout.dataDisks;
+    const most = Math.max(1, Math.floor(MAX_RUN / chunkSize)) * stripeSize;
+    const out = new Uint8Array(length);
+    for (let done = 0; done < length; ) {
+      const at = offset + done;
+      const run = Math.min(most - (at % stripeSize), length - done);
+      await this.#readRows(at, out.subarray(done, done + run), options);
+      done += run;
+    }
+    return out;
+  }
+
+  async #readRows(offset: number, out: Uint8Array, options?: IoOptions): Promise<void> {
+    const { chunkSize, layout } = this.#options;
+    const stripeSize = chunkSize * layout.dataDisks;
+    const row = Math.floor(offset / stripeSize);
+    const start = row * chunkSize;
+    const length = (Math.floor((offset + out.length - 1) / stripeSize) - row + 1) * chunkSize;
+    const missing = this.#members.filter((member) => !isReadable(member, start, length)).length;
+    if (missing > layout.parities) {
+      out.set(await readPieces(offset, out.length, chunkSize, (at, run) => this.#readPiece(at, run, options)));
+      return;
+    }
+    const isFixed = layout.stripes.length === 1;
+    const read = async (disk: number): Promise<Uint8Array | undefined> => {
+      const isParity = isFixed && layout.stripes[0]!.slots[disk]! < 0;
+      return missing === 0 && isParity ? undefined : this.#readDisk(disk, start, length, options);
+    };
+    const fetch = async (): Promise<void> => {
+      const runs = await Promise.all(this.#members.map((_, disk) => read(disk)));
+      this.#scatter(runs, row, offset - row * stripeSize, out);
+    };
+    await (missing === 0 ? fetch() : this.#turns.take(fetch));
+  }
+
+  /** Put chunks of runs of all members, which begin at a row, in the order of addresses; `skip` bytes of the first stripe are not wanted. */
+  #scatter(runs: readonly (Uint8Array | undefined)[], row: number, skip: number, out: Uint8Array): void {
+    const { chunkSize, layout } = this.#options;
+    let place = -skip;
+    for (let i = 0; place < out.length; i++) {
+      const roles = layout.stripes[(row + i) % layout.stripes.length]!;
+      const chunkOf = (disk: number) => runs[disk]?.subarray(i * chunkSize, (i + 1) * chunkSize);
+      const data = roles.data.map(chunkOf);
+      recoverData({ data, p: chunkOf(roles.p), q: chunkOf(roles.q), exponents: roles.exponents });
+      for (const chunk of data) {
+        const from = Math.max(0, -place);
+        const end = Math.min(chunkSize, out.length - place);
+        if (from < end) out.set(chunk!.subarray(from, end), place + from);
+        place += chunkSize;
+      }
+    }
   }
 
   async #readPiece(offset: number, length: number, options?: IoOptions): Promise<Uint8Array> {

@@ -11,6 +11,7 @@ import {
   sectorSizeOf,
 } from './array-member.js';
 import { type Raid10Geometry, raid10Copies } from './raid10-layout.js';
+import { readPieces } from './read-pieces.js';
 
 /** RAID 10 in any of md's layouts. Reads each chunk from the first copy that is there, writes all copies. */
 export class Raid10Array implements BlockDevice, Peekable {
@@ -42,16 +43,7 @@ export class Raid10Array implements BlockDevice, Peekable {
     throwIfAborted(options?.signal, 'read');
     const { chunkSize } = this.#geometry;
     if (length > 0 && (offset % chunkSize) + length <= chunkSize) return this.#readPiece(offset, length, options);
-    const out = new Uint8Array(length);
-    const pieces: Promise<void>[] = [];
-    for (let done = 0; done < length; ) {
-      const run = Math.min(chunkSize - ((offset + done) % chunkSize), length - done);
-      const at = done;
-      pieces.push(this.#readPiece(offset + at, run, options).then((data) => out.set(data, at)));
-      done += run;
-    }
-    await Promise.all(pieces);
-    return out;
+    return readPieces(offset, length, chunkSize, (at, run) => this.#readPiece(at, run, options));
   }
 
   async #readPiece(offset: number, length: number, options?: IoOptions): Promise<Uint8Array> {

@@ -2,6 +2,7 @@ import type { BlockDevice, IoOptions, Peekable } from '../../contracts/index.js'
 import { isPeekable } from '../../contracts/index.js';
 import { CapabilityError } from '../../errors/index.js';
 import { checkSpan, throwIfAborted } from '../span.js';
+import { readPieces } from './read-pieces.js';
 
 /** How to make a {@link StripeArray}. */
 export interface StripeOptions {
@@ -38,17 +39,9 @@ export class StripeArray implements BlockDevice, Peekable {
     if ((offset % chunkSize) + length <= chunkSize) {
       return this.#memberOf(offset).read(this.#placeOf(offset), length, options);
     }
-    const out = new Uint8Array(length);
-    const pieces: Promise<void>[] = [];
-    for (let done = 0; done < length; ) {
-      const at = done;
-      const run = Math.min(chunkSize - ((offset + at) % chunkSize), length - at);
-      const read = this.#memberOf(offset + at).read(this.#placeOf(offset + at), run, options);
-      pieces.push(read.then((data) => out.set(data, at)));
-      done += run;
-    }
-    await Promise.all(pieces);
-    return out;
+    return readPieces(offset, length, chunkSize, (at, run) => {
+      return this.#memberOf(at).read(this.#placeOf(at), run, options);
+    });
   }
 
   peek(offset: number, length: number): Uint8Array | undefined {
