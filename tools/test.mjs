@@ -2,7 +2,7 @@
 
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
-import { install, must, pathWithPnpm, root, run } from './workspace.mjs';
+import { hidePnpm, install, must, pathWithPnpm, root, run } from './workspace.mjs';
 
 const ci = process.env.CI !== undefined;
 const cache = `${root}/.cache`;
@@ -58,6 +58,7 @@ function summarize(passedRun) {
 }
 
 mkdirSync(cache, { recursive: true });
+hidePnpm();
 install({ quiet: true });
 installOracles();
 const bin = (name) => `${root}/node_modules/.bin/${name}`;

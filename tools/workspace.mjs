@@ -1,7 +1,7 @@
 // Shared by the commands a fresh machine runs: only Node and npm are there yet.
 import { spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { existsSync, readFileSync } from 'node:fs';
+import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 /** Absolute path of the repository. */
@@ -38,6 +38,15 @@ export function pnpm(args, options) {
 /** Install the workspace's dependencies as the lock file has them. */
 export function install({ quiet = false } = {}) {
   pnpm(['install', '--frozen-lockfile', '--prefer-offline'], { quiet });
+}
+
+/**
+ * Take folders with a pnpm off the PATH, as on a machine that has only Node and npm: what works here must work there. Folders that
+ * Node itself is in stay.
+ */
+export function hidePnpm() {
+  const keeps = (folder) => existsSync(join(folder, 'node')) || !existsSync(join(folder, 'pnpm'));
+  process.env.PATH = (process.env.PATH ?? '').split(delimiter).filter(keeps).join(delimiter);
 }
 
 /** Compile every package and bundle the command. Turbo asks the package manager for the workspace, so it must find one. */

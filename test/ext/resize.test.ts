@@ -17,6 +17,9 @@ const SETS: readonly (readonly [string, readonly string[]])[] = [
   ['no resize_inode', ['-t', 'ext4', '-O', '^resize_inode', '-b', '1024']],
   ['no flex_bg, uninit_bg', ['-t', 'ext4', '-O', '^flex_bg,^metadata_csum,uninit_bg', '-b', '1024']],
   ['bigalloc', ['-t', 'ext4', '-O', 'bigalloc', '-b', '1024', '-C', '4096']],
+  ['few reserved descriptor blocks', ['-t', 'ext4', '-b', '1024', '-E', 'resize=100000']],
+  ['few reserved, 32 bits, no flex_bg', ['-t', 'ext3', '-b', '1024', '-E', 'resize=100000']],
+  ['few reserved, bigalloc', ['-t', 'ext4', '-O', 'bigalloc', '-b', '1024', '-C', '4096', '-E', 'resize=100000']],
   ['sparse_super2', ['-t', 'ext4', '-O', 'sparse_super2', '-b', '1024']],
 ];
 

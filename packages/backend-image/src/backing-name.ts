@@ -12,13 +12,32 @@ export async function backingNameOf(path: string, { files }: BackendContext): Pr
   try {
     const format = await detectFormat(file);
     if (format === 'qcow2') return withoutProtocol((await readHeader(file)).backingFile);
-    return format === 'vmdk' ? await vmdkParent(file) : undefined;
+    if (format === 'vmdk') return await vmdkParent(file);
+    if (format !== 'vpc' && format !== 'vhdx') return undefined;
+    const names =
+      format === 'vpc'
+        ? await (await import('./vhd/open.js')).parentNamesOf(file)
+        : await (await import('./vhdx/open.js')).parentNames(file);
+    return (await firstExisting(names, path, files)) ?? names[0];
   } catch (error) {
     if (isVmcraftError(error)) return undefined;
     throw error;
   } finally {
     await file.close();
   }
+}
+
+/** These formats give the parent several names, of which some were only good on the host that wrote them. */
+async function firstExisting(
+  names: readonly string[],
+  path: string,
+  files: BackendContext['files'],
+): Promise<string | undefined> {
+  for (const name of names) {
+    const target = await files.resolveReference(path, name).catch(() => undefined);
+    if (target !== undefined && (await files.stat(target)) !== undefined) return name;
+  }
+  return undefined;
 }
 
 /** qemu takes `file:` before a name. */

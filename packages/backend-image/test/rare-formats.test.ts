@@ -4,12 +4,13 @@ import { join } from 'node:path';
 import { crc32c, encodeUtf16, type Warning } from '@vmcraft/core';
 import { requireTools } from '@vmcraft/testkit';
 import { describe, expect, it } from 'vitest';
+import { backingNameOf } from '../src/backing-name.js';
 import { checksum } from '../src/vhd/footer.js';
 import * as Vhd from '../src/vhd/layout.js';
 import { vhdxChecksum } from '../src/vhdx/checksum.js';
 import * as Vhdx from '../src/vhdx/layout.js';
 import * as Vmdk from '../src/vmdk/layout.js';
-import { openDrive, patchwork, sha256, sparseSha256, temporaryFolder, tool } from './oracle.js';
+import { context, openDrive, patchwork, sha256, sparseSha256, temporaryFolder, tool } from './oracle.js';
 
 const MiB = 1 << 20;
 const SECTOR = 512;
@@ -220,6 +221,8 @@ describe('formats that no tool here writes', () => {
     expect(await sparseSha256(session.device)).toBe(hashOf(twin));
     expect(warnings).toEqual([]);
     expect(session.info.details.subformat).toBe('differencing');
+    expect(await backingNameOf(path('child.vhd'), context())).toBe('./base.vhd');
+    expect(await backingNameOf(path('base.vhd'), context())).toBeUndefined();
   });
 
   /** Change the metadata and BAT of a VHDX made by qemu so that it is a child of another. */
@@ -313,6 +316,7 @@ describe('formats that no tool here writes', () => {
     const twin = base.slice();
     for (const [offset, bytes] of child.writes) twin.set(bytes, offset);
     const warnings: Warning[] = [];
+    expect(await backingNameOf(path('child.vhdx'), context())).toBe('./parent.vhdx');
     await using session = await openDrive(path('child.vhdx'), {}, warnings);
     expect(await sha256(session.device)).toBe(hashOf(twin));
     expect(await sha256(session.device, 3000)).toBe(hashOf(twin));

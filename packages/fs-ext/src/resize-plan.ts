@@ -1,4 +1,4 @@
-import { FsError, UnsupportedFeatureError } from '@vmcraft/core/errors';
+import { FsError } from '@vmcraft/core/errors';
 import { blocksInGroup, firstBlockOf, type Geometry, groupOfBlock, hasSuperblock } from './geometry.js';
 import { COMPAT, INCOMPAT } from './layout.js';
 import { Superblock } from './superblock.js';
@@ -8,6 +8,8 @@ const LAST_GROUP_MINIMUM = 50;
 
 /** How descriptor blocks change: how many stay reserved, and whether new ones go into meta groups. */
 interface DescriptorPlan {
+  /** The resize inode stays. Without it the feature goes, too. */
+  readonly resizeInode: boolean;
   readonly reservedGdtBlocks: number;
   readonly metaBg: boolean;
   readonly firstMetaGroup: number;
@@ -27,29 +29,28 @@ function usableBlocks(g: Geometry, blocks: number, reservedGdt: number): number 
   return count - rest;
 }
 
+/** Once the reserved blocks are used up, new descriptors go into meta groups, as the kernel does it (ext4_convert_meta_bg). */
 function descriptorPlan(superblock: Superblock, groupCount: number): DescriptorPlan {
   const g = superblock.geometry;
   const reserved = g.reservedGdtBlocks;
   const extra = Math.ceil(groupCount / g.descriptorsPerBlock) - g.descriptorBlocks;
-  const same = { metaBg: g.metaBg, firstMetaGroup: g.firstMetaGroup };
-  if (g.metaBg) return { reservedGdtBlocks: reserved, ...same };
+  const resizeInode = superblock.has(COMPAT.RESIZE_INODE);
+  const same = { resizeInode, metaBg: g.metaBg, firstMetaGroup: g.firstMetaGroup };
+  if (g.metaBg) {
+    // A first meta group beyond the last one would be no valid superblock.
+    const firstMetaGroup = Math.min(g.firstMetaGroup, g.descriptorBlocks + extra);
+    return { ...same, reservedGdtBlocks: reserved, firstMetaGroup };
+  }
   if (extra <= reserved) {
-    const kept = superblock.has(COMPAT.RESIZE_INODE) ? Math.min(reserved - extra, g.blockSize / 4) : reserved;
+    const kept = resizeInode ? Math.min(reserved - extra, g.blockSize / 4) : reserved;
     return { reservedGdtBlocks: kept, ...same };
   }
-  if (reserved === 0 && !superblock.has(COMPAT.RESIZE_INODE)) {
-    return { reservedGdtBlocks: 0, metaBg: true, firstMetaGroup: g.descriptorBlocks };
-  }
-  throw new UnsupportedFeatureError({
-    feature: `growing by ${extra} descriptor blocks where ${reserved} are reserved`,
-    structure: 'ext4 resize_inode',
-    workaround: 'resize2fs can move the blocks in the way',
-  });
+  return { resizeInode: false, reservedGdtBlocks: 0, metaBg: true, firstMetaGroup: g.descriptorBlocks + reserved };
 }
 
 /**
  * The superblock of a file system after it was given `blocks` blocks; free counts are still the old ones.
- * @throws FsError EINVAL when that is too small or beyond the format, UnsupportedFeatureError when descriptors would have to move
+ * @throws FsError EINVAL when that is too small or beyond the format
  */
 export function resizedSuperblock(superblock: Superblock, blocks: number, now: number): Superblock {
   const g = superblock.geometry;
@@ -65,7 +66,9 @@ export function resizedSuperblock(superblock: Superblock, blocks: number, now: n
   const raw = superblock.raw.slice();
   const next = new Superblock(raw);
   const featureIncompat = superblock.get('featureIncompat') | (plan.metaBg ? INCOMPAT.META_BG : 0);
+  const featureCompat = superblock.get('featureCompat') & (plan.resizeInode ? -1 : ~COMPAT.RESIZE_INODE);
   next.set({
+    featureCompat: featureCompat >>> 0,
     blocksCountLo: blocksCount >>> 0,
     blocksCountHi: Math.floor(blocksCount / 0x100000000),
     inodesCount,

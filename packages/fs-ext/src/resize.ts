@@ -25,12 +25,12 @@ import type { Superblock } from './superblock.js';
 import type { Volume } from './volume.js';
 
 /**
- * Give a file system that nobody uses another size. Growing adds groups and turns reserved descriptor blocks into used ones; without
- * any, new descriptors go into meta groups. Shrinking gives up groups at the end that hold no data.
+ * Give a file system that nobody uses another size. Growing adds groups and turns reserved descriptor blocks into used ones; once there
+ * are none left, new descriptors go into meta groups and the resize inode is given up. Shrinking gives up groups at the end that hold no data.
  *
  * @param bytes new size; rounded down to what the format allows
  * @throws FsError EINVAL when the device is smaller, or the file system would be too small
- * @throws UnsupportedFeatureError when data or descriptors would have to move
+ * @throws UnsupportedFeatureError when data or tables would have to move
  */
 export async function resizeVolume(volume: Volume, bytes: number): Promise<void> {
   const { geometry, superblock, store } = volume;
@@ -139,6 +139,7 @@ class Resize {
     await this.#adjustLastGroup();
     if (this.#to.groupCount < this.#from.groupCount) await this.#freeTablesOfDropped();
     else this.#planNewGroups();
+    if (this.#dropsResizeInode) await this.#freeResizeInode();
     await this.#markKept();
     this.#recount();
     await this.#write();
@@ -284,7 +285,8 @@ class Resize {
   async #write(): Promise<void> {
     for (let group = this.#from.groupCount; group < this.#to.groupCount; group++) await this.#writeNewGroup(group);
     for (const [group, bits] of this.#bitmaps) await this.#writeBlockBitmap(this.#descriptor(group), bits);
-    if (this.next.has(COMPAT.RESIZE_INODE)) await this.#writeResizeInode();
+    if (this.#dropsResizeInode) await this.#clearResizeInode();
+    else if (this.next.has(COMPAT.RESIZE_INODE)) await this.#writeResizeInode();
     await this.#writeDescriptors();
     for (const group of backupGroups(this.#to)) {
       const block = new Uint8Array(this.#to.blockSize);
@@ -331,6 +333,24 @@ class Resize {
       const block = this.#descriptors.subarray(index * g.blockSize, (index + 1) * g.blockSize);
       for (const at of descriptorCopies(g, index).reverse()) await this.#writer.writeBlock(at, block);
     }
+  }
+
+  get #dropsResizeInode(): boolean {
+    return this.volume.superblock.has(COMPAT.RESIZE_INODE) && !this.next.has(COMPAT.RESIZE_INODE);
+  }
+
+  /** Its reserved blocks all become descriptor blocks; what is left is the block that listed them. */
+  async #freeResizeInode(): Promise<void> {
+    const g = this.#to;
+    const dind = viewOf((await this.volume.inodes.read(INO_RESIZE)).block).getUint32(4 * DIND_SLOT, true);
+    if (dind === 0 || dind >= this.#from.blocksCount) return;
+    clearBits(await this.#bits(groupOfBlock(g, dind)), bitOf(g, dind), bitOf(g, dind) + 1);
+  }
+
+  async #clearResizeInode(): Promise<void> {
+    const { raw } = await this.volume.inodes.read(INO_RESIZE);
+    const { block, at } = await this.volume.inodes.locate(INO_RESIZE);
+    await this.#writer.write(block * this.#to.blockSize + at, new Uint8Array(raw.length));
   }
 
   async #writeResizeInode(): Promise<void> {

@@ -105,6 +105,14 @@ async function sectorRun(
   return { kind: 'stored', length, file: cache.file, position: position + within };
 }
 
+/** Names of the parent of a differencing disk, best first; none for others. */
+export async function parentNamesOf(file: HostFile): Promise<readonly string[]> {
+  const { fields } = await readFooter(file);
+  if (fields.diskType !== L.DIFFERENCING) return [];
+  const offset = toSafeInteger(fields.dataOffset, 'vhd.footer.data_offset');
+  return parentNames(file, await file.read(offset, L.VhdDynamicHeader.size));
+}
+
 async function openParent(
   file: HostFile,
   header: DynamicHeader,

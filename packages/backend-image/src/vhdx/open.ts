@@ -127,13 +127,22 @@ class Layout {
 }
 
 /** 2.6.2.6.3: names of the parent, best first. Folders of the host that made the image mean nothing here. */
-async function openParent(metadata: DiskMetadata, chain: OpenedChain): Promise<DiskImage> {
-  const unix = (key: string): string => (metadata.parent.get(key) ?? '').replaceAll('\\', '/');
-  const names = [
+function namesOf({ parent }: DiskMetadata): string[] {
+  const unix = (key: string): string => (parent.get(key) ?? '').replaceAll('\\', '/');
+  return [
     unix('relative_path'),
     ...['volume_path', 'absolute_win32_path', 'relative_path'].map((key) => unix(key).split('/').at(-1) ?? ''),
   ].filter((name) => name !== '');
-  const name = await chain.firstExisting(names);
+}
+
+/** Names of the parent as above; none where there is no parent. */
+export async function parentNames(file: HostFile): Promise<readonly string[]> {
+  const source = await replayed(file, await readCurrentHeader(file));
+  return namesOf(await readMetadata(source, (await readRegions(source)).metadata));
+}
+
+async function openParent(metadata: DiskMetadata, chain: OpenedChain): Promise<DiskImage> {
+  const name = await chain.firstExisting(namesOf(metadata));
   if (name === undefined) {
     throw new CorruptImageError({
       structure: 'vhdx.parentLocator',
