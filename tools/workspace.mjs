@@ -51,7 +51,7 @@ export function hidePnpm() {
 
 /** Compile every package and bundle the command. Turbo asks the package manager for the workspace, so it must find one. */
 export function build({ quiet = false } = {}) {
-  must('build', `${root}/node_modules/.bin/turbo`, ['run', 'build', '--output-logs=errors-only'], {
+  must('build', `${root}/node_modules/.bin/turbo`, ['run', 'build', '--concurrency=100%', '--output-logs=errors-only'], {
     quiet,
     env: { TURBO_TELEMETRY_DISABLED: '1', DO_NOT_TRACK: '1', PATH: pathWithPnpm() },
   });

@@ -4,13 +4,14 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { gunzipSync } from 'node:zlib';
 import { build } from 'esbuild';
 import { describe, expect, it } from 'vitest';
 
 const repository = join(dirname(fileURLToPath(import.meta.url)), '../..');
 const run = promisify(execFile);
 
-/** Pages whose examples must work as printed, in a folder that has `disk.qcow2` and `key.pub`. */
+/** Pages whose examples must work as printed, in a folder that has `disk.qcow2` and `key.pub`, or the disks of a stack. */
 const guides = readdirSync(join(repository, 'docs/guide')).filter((name) => name.endsWith('.md'));
 const pages = ['README.md', ...guides.map((name) => `docs/guide/${name}`)];
 
@@ -27,12 +28,22 @@ function blocks(page: string): Block[] {
     .map((m) => ({ language: m[1] as string, text: m[3] as string, line: text.slice(0, m.index).split('\n').length }));
 }
 
-async function inGuestFolder<T>(body: (folder: string) => Promise<T>): Promise<T> {
+/** The three disks of a guest with LVM on LUKS on RAID, as qcow2. */
+async function unpackStack(folder: string): Promise<void> {
+  for (const n of [1, 2, 3]) {
+    const raw = join(folder, 'raw');
+    writeFileSync(raw, gunzipSync(readFileSync(join(repository, `test/stacks/fixtures/stack-${n}.img.gz`))));
+    await run('qemu-img', ['convert', '-O', 'qcow2', raw, join(folder, `stack-${n}.qcow2`)]);
+  }
+}
+
+async function inGuestFolder<T>(page: string, body: (folder: string) => Promise<T>): Promise<T> {
   const folder = mkdtempSync(join(tmpdir(), 'vmcraft-test-'));
   try {
     copyFileSync(join(repository, 'examples/sample-guest/debian.qcow2'), join(folder, 'disk.qcow2'));
     copyFileSync(join(repository, 'examples/sample-guest/debian.qcow2'), join(folder, 'debian.qcow2'));
     writeFileSync(join(folder, 'key.pub'), 'ssh-ed25519 AAAA example\n');
+    if (page === 'docs/guide/stacks.md') await unpackStack(folder);
     return await body(folder);
   } finally {
     rmSync(folder, { recursive: true, force: true });
@@ -74,12 +85,12 @@ describe('examples in the documentation', () => {
     for (const block of blocks(page)) {
       if (block.language === 'ts') {
         it(`${page}:${block.line} runs`, () =>
-          inGuestFolder(async (folder) => expect(await runScript(block.text, folder)).not.toBe('')));
+          inGuestFolder(page, async (folder) => expect(await runScript(block.text, folder)).not.toBe('')));
       }
       if (block.language === 'sh' || block.language === 'console') {
         for (const command of commands(block.text).filter((c) => !isInteractive(c))) {
           it(`${page}:${block.line} ${command}`, () =>
-            inGuestFolder(async (folder) => {
+            inGuestFolder(page, async (folder) => {
               const { stderr } = await run(
                 'sh',
                 ['-c', command.replace(/^vmcraft/, `"${join(repository, 'bin/vmcraft')}"`)],
