@@ -20,6 +20,8 @@ export const WORK = {
   luksBytes: 512 * MiB,
   ntfsFiles: 20_000,
   ntfsBytes: 256 * MiB,
+  xfsFiles: 100_000,
+  xfsBytes: 512 * MiB,
 };
 
 /** A file of bytes that do not compress. */
@@ -118,6 +120,24 @@ export function ntfsImage(folder) {
     mount.mount();
     writeTree(mount.folder, 40, WORK.ntfsFiles / 40, () => 100);
     writeRandom(join(mount.folder, 'large'), WORK.ntfsBytes);
+  } finally {
+    mount.close();
+  }
+  return image;
+}
+
+/** An XFS that the kernel filled; undefined where the host cannot mount one. */
+export function xfsImage(folder) {
+  if (findTool('mkfs.xfs') === undefined || process.getuid?.() !== 0) return undefined;
+  const image = join(folder, 'xfs.raw');
+  writeFileSync(image, '');
+  truncateSync(image, 2048 * MiB);
+  host('mkfs.xfs', '-q', '-f', image);
+  const mount = new KernelMount(folder, image, 'rw', 'xfs');
+  try {
+    mount.mount();
+    writeTree(mount.folder, 200, WORK.xfsFiles / 200, () => 100);
+    writeRandom(join(mount.folder, 'large'), WORK.xfsBytes);
   } finally {
     mount.close();
   }

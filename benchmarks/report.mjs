@@ -177,6 +177,21 @@ function writeRow(title, results) {
   return [title, 'none', measured, '—'];
 }
 
+function xfsRows({ xfsWalk, xfsRead }) {
+  const row = (work, target, least, results, theirs) => {
+    if (results?.get(theirs) === undefined) return [work, target, 'not measured: needs mkfs.xfs and root', ''];
+    const [ours, other] = [results.get('vmcraft'), results.get(theirs)];
+    const ratio = other.wall.min / ours.wall.min;
+    const why = `processor time ${ms(ours.cpu.min)}, start of Node in it`;
+    return [work, target, `${times(ratio)} as fast as ${theirs} on a kernel mount`, verdict(ratio >= least, why)];
+  };
+  const files = WORK.xfsFiles.toLocaleString('en').replace(',', ' ');
+  return [
+    row(`walk + stat of ${files} files on XFS`, 'not slower than find', 1, xfsWalk, 'find'),
+    row('sequential read of 512 MiB on XFS', '≥ 0.8× of cat', 0.8, xfsRead, 'cat'),
+  ];
+}
+
 /** The whole page. */
 export function report(facts, results) {
   const rows = [
@@ -186,6 +201,7 @@ export function report(facts, results) {
     ...readRows(results),
     luksRow(results),
     ...ntfsRows(results),
+    ...xfsRows(results),
     hiveRow(results.hive, '90 000'),
     hiveRow(results.largeHive, '900 000'),
     memoryRow(results),
@@ -217,6 +233,12 @@ export function report(facts, results) {
       : [
           details('Walk and stat of files on NTFS', results.ntfsWalk),
           details('Sequential read of a file of 256 MiB on NTFS', results.ntfsRead),
+        ]),
+    ...(results.xfsWalk === undefined
+      ? []
+      : [
+          details('Walk and stat of files on XFS', results.xfsWalk),
+          details('Sequential read of a file of 512 MiB on XFS', results.xfsRead),
         ]),
     details('Every key and value of a registry hive of 90 000 values', results.hive),
     details('Every key and value of a registry hive of 900 000 values', results.largeHive),

@@ -129,6 +129,29 @@ export function ntfsReadContestants(folder, image) {
   ];
 }
 
+/** List and stat everything on XFS. */
+export function xfsWalkContestants(folder, image) {
+  const argv = (root) => ['find', root, '-printf', '%p %y %m %U %G %s %n %T@\\n'];
+  const check = expectText(`"bytes":${WORK.xfsFiles * 100 + WORK.xfsBytes}`);
+  return [
+    { name: 'vmcraft', argv: node(job('walk'), image), check },
+    ...onKernelMount(folder, image, (root) => [{ name: 'find', argv: argv(root), output: 'discard' }], 'xfs'),
+  ];
+}
+
+/** Read a file on XFS. */
+export function xfsReadContestants(folder, image) {
+  return [
+    { name: 'vmcraft', argv: node(job('read'), image, '/large'), check: expectText(`"bytes":${WORK.xfsBytes}`) },
+    ...onKernelMount(
+      folder,
+      image,
+      (root) => [{ name: 'cat', argv: ['cat', join(root, 'large')], output: 'discard' }],
+      'xfs',
+    ),
+  ];
+}
+
 /** Every key and value of a registry hive with its data: 100 groups of `count` keys, three values in each. */
 export function hiveContestants(folder, count) {
   const hive = join(folder, `hive-${count}`);

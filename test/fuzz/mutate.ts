@@ -55,6 +55,11 @@ export class PatchedBytes {
     return out;
   }
 
+  /** Offsets of the sectors that were written. */
+  touched(): number[] {
+    return [...this.#patches.keys()];
+  }
+
   write(offset: number, data: Uint8Array): void {
     if (this.sealed) throw new Error(`a read-only session wrote ${data.length} bytes at ${offset}`);
     for (let done = 0; done < data.length; ) {

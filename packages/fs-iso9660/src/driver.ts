@@ -6,7 +6,7 @@ import { looksLikeIso, readVolume } from './volume.js';
 
 const DRIVER = 'fs-iso9660';
 /** mount(8), "Mount options for iso9660", as far as they matter here. */
-const OPTIONS = { norock: 'norock', nojoliet: 'nojoliet' } as const;
+const OPTIONS = { norock: 'norock', nojoliet: 'nojoliet', session: /^sbsector=(\d{1,10})$/ } as const;
 
 /** Opens ISO 9660 volumes for reading. */
 export const isoDriver: FsDriver = {
@@ -26,8 +26,11 @@ export const isoDriver: FsDriver = {
   },
 
   async open(device: BlockDevice, options: FsOpenOptions): Promise<FileSystem> {
-    const volume = await readVolume(device);
     const mountOptions = options.mountOptions ?? [];
+    const session = mountOptions
+      .map((option) => OPTIONS.session.exec(option)?.[1])
+      .find((sector) => sector !== undefined);
+    const volume = await readVolume(device, Number(session ?? 0));
     const hierarchy = await Hierarchy.open(device, volume, {
       rockRidge: !mountOptions.includes(OPTIONS.norock),
       joliet: !mountOptions.includes(OPTIONS.nojoliet),

@@ -145,6 +145,7 @@ export class IsoFileSystem implements FileSystem {
     const iso = this.#node(node, 'read');
     if (iso.found.isDirectory) throw new FsError('EISDIR', { operation: 'read' });
     if ((iso.mode & S_IFMT) !== S_IFREG) throw new FsError('EINVAL', { operation: 'read' });
+    if (iso.found.rockRidge.refused !== undefined) throw iso.found.rockRidge.refused;
     const end = Math.min(offset + length, iso.size);
     if (end <= offset) return new Uint8Array(0);
     if (iso.found.rockRidge.zisofs !== undefined) return this.#readPacked(iso.found, offset, end);

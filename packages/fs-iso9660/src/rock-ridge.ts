@@ -48,6 +48,8 @@ export interface RockRidge {
   /** A directory that was moved here and belongs elsewhere: not listed. */
   isRelocated?: boolean;
   zisofs?: Zisofs;
+  /** Why the contents cannot be read; everything else about the file is known. */
+  refused?: UnsupportedFeatureError;
 }
 
 type Reader = (out: RockRidge, data: Uint8Array) => void;
@@ -71,14 +73,14 @@ const READERS: Readonly<Record<string, readonly [size: number, read: Reader]>> =
   ],
   SF: [
     4,
-    () => {
-      throw new UnsupportedFeatureError({ structure: 'RRIP SF', feature: 'Rock Ridge sparse files' });
+    (out) => {
+      out.refused = new UnsupportedFeatureError({ structure: 'RRIP SF', feature: 'Rock Ridge sparse files' });
     },
   ],
   ZF: [ZisofsEntry.size, readZisofs],
 };
 
-/** Put together what the entries say. @throws UnsupportedFeatureError for sparse files and unknown compressions */
+/** Put together what the entries say. */
 export function rockRidge(entries: readonly SystemUseEntry[]): RockRidge {
   const out: RockRidge = {};
   for (const { signature, data } of entries) {
@@ -135,13 +137,16 @@ function readZisofs(out: RockRidge, data: Uint8Array): void {
   const entry = ZisofsEntry.decode(data);
   const { algorithm, blockSizeLog2 } = entry;
   if (algorithm !== ZISOFS_1 && algorithm !== ZISOFS_2) {
-    throw new UnsupportedFeatureError({ structure: 'zisofs ZF', feature: `compression '${algorithm}'` });
+    out.refused = new UnsupportedFeatureError({ structure: 'zisofs ZF', feature: `compression '${algorithm}'` });
+    return;
   }
   const version = algorithm === ZISOFS_1 ? 1 : 2;
   const size =
     version === 1 ? entry.uncompressedSize : toSafeInteger(ZisofsEntry2.decode(data).uncompressedSize, 'ZF size');
   if (blockSizeLog2 < 15 || blockSizeLog2 > 20) {
-    throw new UnsupportedFeatureError({ structure: 'zisofs ZF', feature: `blocks of 2^${blockSizeLog2} bytes` });
+    const feature = `blocks of 2^${blockSizeLog2} bytes`;
+    out.refused = new UnsupportedFeatureError({ structure: 'zisofs ZF', feature });
+    return;
   }
   out.zisofs = { version, headerSize: entry.headerSizeDiv4 * 4, blockSize: 1 << blockSizeLog2, size };
 }

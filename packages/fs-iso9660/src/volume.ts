@@ -40,13 +40,14 @@ export async function looksLikeIso(device: BlockDevice): Promise<boolean> {
 
 /**
  * Read the volume descriptors (ECMA-119, section 8).
+ * @param session sector where the session begins; of several sessions on a disc each has descriptors of its own
  * @throws CorruptImageError without a primary descriptor; UnsupportedFeatureError for High Sierra
  */
-export async function readVolume(device: BlockDevice): Promise<Volume> {
+export async function readVolume(device: BlockDevice, session = 0): Promise<Volume> {
   let primary: ReturnType<typeof VolumeDescriptor.decode> | undefined;
   let jolietRoot: Uint8Array | undefined;
   let bootCatalog: number | undefined;
-  for await (const sector of descriptors(device)) {
+  for await (const sector of descriptors(device, session)) {
     const descriptor = VolumeDescriptor.decode(sector);
     if (descriptor.type === DescriptorType.primary) primary ??= descriptor;
     else if (descriptor.type === DescriptorType.supplementary && isJoliet(descriptor.escapeSequences)) {
@@ -70,9 +71,9 @@ export async function readVolume(device: BlockDevice): Promise<Volume> {
   };
 }
 
-async function* descriptors(device: BlockDevice): AsyncGenerator<Uint8Array> {
+async function* descriptors(device: BlockDevice, session: number): AsyncGenerator<Uint8Array> {
   for (let i = 0; i < MAX_DESCRIPTORS; i++) {
-    const at = (FIRST_DESCRIPTOR + i) * SECTOR;
+    const at = (session + FIRST_DESCRIPTOR + i) * SECTOR;
     if (at + SECTOR > device.size) return;
     const sector = await device.read(at, SECTOR);
     const { type, standardId, highSierraId } = VolumeDescriptor.decode(sector);

@@ -61,6 +61,26 @@ describe.runIf(requireTools('xorriso'))('damaged discs', () => {
     await expect(bad.lookup(bad.root, 'file')).rejects.toMatchObject({ code: 'VMC_CORRUPT' });
   });
 
+  it.each([
+    ['SF', /sparse/],
+    ['ZF', /compression/],
+  ])('contents that %s tells of are refused, and the file is listed all the same', async (signature, message) => {
+    await using fs = await open(MemoryDevice.from(good));
+    const node = (await fs.lookup(fs.root, 'file'))!;
+    const device = damaged((data) => {
+      // The entry of times has room for the other one.
+      const from = data.indexOf(0x54, node.ino + 33);
+      const at = [...data.keys()].slice(from, from + 200).find((i) => data[i] === 0x54 && data[i + 1] === 0x46)!;
+      data.set(new TextEncoder().encode(signature), at);
+    });
+    await using bad = await open(device);
+    const names: string[] = [];
+    for await (const { name } of bad.readdir(bad.root)) names.push(name);
+    expect(names).toEqual(['file']);
+    const file = (await bad.lookup(bad.root, 'file'))!;
+    await expect(bad.read(file, 0, 1)).rejects.toMatchObject({ code: 'VMC_UNSUPPORTED', message });
+  });
+
   it('a continuation that never ends', async () => {
     const device = damaged((data, view) => {
       const root = view.getUint32(DESCRIPTOR + 156 + 2, true);

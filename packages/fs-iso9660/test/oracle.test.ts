@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { MemoryDevice } from '@vmcraft/core/block';
@@ -85,6 +85,70 @@ describe.runIf(requireTools(...DISC_TOOLS))('discs of real tools', () => {
     const device = disc('plain', ['genisoimage', '-l', '-D', '-f'], join(tree, 'a'));
     await using fs = await isoDriver.open(device, { readonly: true });
     expect(await listTree(fs, NAMES_ONLY)).toEqual(listHostTree(join(tree, 'a'), NAMES_ONLY));
+  });
+
+  it.each(['1', '2', '3'])('joliet level %s', async (level) => {
+    const device = disc(`level ${level}`, ['genisoimage', '-J', '-ucs-level', level], join(tree, 'many'));
+    await using fs = await isoDriver.open(device, { readonly: true });
+    expect(await listTree(fs, NAMES_ONLY)).toEqual(listHostTree(join(tree, 'many'), NAMES_ONLY));
+  });
+
+  it('paths and contents as isoinfo has them', async () => {
+    const device = disc('isoinfo', ['genisoimage', '-R', '-J', '-joliet-long']);
+    const path = join(folder, 'isoinfo.iso');
+    const isoinfo = (...args: string[]): Buffer => execFileSync('isoinfo', ['-i', path, '-R', ...args]);
+    await using fs = await isoDriver.open(device, { readonly: true });
+    const ours = (await listTree(fs, NAMES_ONLY)).map((l) => l.replace(/ \d+( \S*)*$/, ''));
+    const theirs = isoinfo('-f')
+      .toString()
+      .match(/^\/.*$/gm)!
+      .filter((line) => !line.startsWith('/rr_moved'));
+    expect(theirs.length).toBeGreaterThan(300);
+    for (const name of theirs)
+      expect(
+        ours.some((l) => l.startsWith(name)),
+        name,
+      ).toBe(true);
+    const text = (await fs.lookup(fs.root, 'text'))!;
+    const { size } = await fs.stat(text);
+    expect(
+      Buffer.compare(await fs.read(text, 0, size), execFileSync('isoinfo', ['-i', path, '-J', '-x', '/text'])),
+    ).toBe(0);
+  });
+
+  it('path tables are not needed', async () => {
+    const device = disc('path tables', ['genisoimage', '-R']);
+    await using whole = await isoDriver.open(device, { readonly: true });
+    const expected = await listTree(whole);
+    const data = (await device.read(0, device.size)).slice();
+    const view = new DataView(data.buffer);
+    const descriptor = 16 * 2048;
+    const length = view.getUint32(descriptor + 132, true);
+    for (const at of [view.getUint32(descriptor + 140, true), view.getUint32(descriptor + 148)]) {
+      data.fill(0xff, at * 2048, at * 2048 + length);
+    }
+    await using fs = await isoDriver.open(MemoryDevice.from(data), { readonly: true });
+    expect(await listTree(fs)).toEqual(expected);
+  });
+
+  it('of several sessions the one that is asked for', async () => {
+    const path = join(folder, 'sessions.iso');
+    const first = execFileSync('genisoimage', ['-quiet', '-R', '-D', '-V', 'ONE', join(tree, 'a')], {
+      maxBuffer: 1 << 26,
+    });
+    writeFileSync(path, first);
+    const start = Math.ceil(first.length / 2048 / 16) * 16;
+    const second = ['-quiet', '-R', '-D', '-V', 'TWO', '-C', `0,${start}`, '-M', path, join(tree, 'many')];
+    const data = new Uint8Array(start * 2048 + (8 << 20));
+    data.set(first);
+    data.set(execFileSync('genisoimage', second, { maxBuffer: 1 << 26 }), start * 2048);
+    const device = MemoryDevice.from(data);
+    await using one = await isoDriver.open(device, { readonly: true });
+    await using two = await isoDriver.open(device, { readonly: true, mountOptions: [`sbsector=${start}`] });
+    expect(await listTree(one)).toEqual(listHostTree(join(tree, 'a')));
+    const both = [...listHostTree(join(tree, 'a')), ...listHostTree(join(tree, 'many'))].sort();
+    expect(await listTree(two)).toEqual(both);
+    expect(two.identity.label).toBe('TWO');
   });
 
   it('finds what two names of one file have in common', async () => {

@@ -1,5 +1,5 @@
 import { decodeUtf8, viewOf } from '@vmcraft/core/binary';
-import { CorruptImageError } from '@vmcraft/core/errors';
+import { CorruptImageError, UnsupportedFeatureError } from '@vmcraft/core/errors';
 import { type Extent, type ForkBytes, readExtents } from './extents.js';
 import { ATTRIBUTE_LEAVES, findLeaf, type HashBlock, type HashTree, leavesFrom } from './hash-index.js';
 import type { XfsNode } from './inode.js';
@@ -27,6 +27,12 @@ const ACL_NAMES: Readonly<Record<string, string>> = {
 /** All attributes of an inode. @throws CorruptImageError */
 export async function* readAttributes(volume: Volume, node: XfsNode): AsyncGenerator<Attribute> {
   const fork = node.attributes;
+  if (volume.pending.attributes.has(node.ino)) {
+    throw new UnsupportedFeatureError({
+      structure: 'XFS log',
+      feature: `attributes of inode ${node.ino} half changed`,
+    });
+  }
   if (fork === undefined) return;
   for await (const attribute of rawAttributes(volume, node, fork)) {
     yield attribute;
@@ -40,7 +46,7 @@ async function* rawAttributes(volume: Volume, node: XfsNode, fork: ForkBytes): A
     yield* shortForm(fork.data);
     return;
   }
-  const extents = await readExtents(volume, fork, node.ino);
+  const extents = await readExtents(volume, fork, node.ino, 'attributes');
   if (extents.length === 0) return;
   const tree: HashTree = { volume, extents, blockSize: volume.blockSize };
   const first = await findLeaf(tree, 0, ATTRIBUTE_LEAVES);

@@ -1,7 +1,7 @@
 import { decodeFileName, viewOf } from '@vmcraft/core/binary';
 import type { FileType } from '@vmcraft/core/contracts';
 import { CorruptImageError } from '@vmcraft/core/errors';
-import { type Extent, extentAt, readFork } from './extents.js';
+import { type Extent, extentAt, readFork, verifyFork } from './extents.js';
 import type { XfsNode } from './inode.js';
 import {
   BlockTail,
@@ -13,7 +13,7 @@ import {
   FREE_TAG,
   LEAF_OFFSET,
 } from './layout.js';
-import { type Volume, verifyChecksum } from './volume.js';
+import type { Volume } from './volume.js';
 
 /** Chapter 18, table of `ftype` values. */
 const LETTERS: readonly FileType[] = ['u', 'r', 'd', 'c', 'b', 'f', 's', 'l', 'u'];
@@ -92,8 +92,7 @@ async function readDirectoryBlock(
       reason: `inode ${directory.ino}: no directory block at byte ${offset} of it`,
     });
   }
-  if (volume.isChecked)
-    verifyChecksum(data, DIRECTORY_CHECKSUM, 'xfs_dir3_data_hdr', extents[extentAt(extents, offset)]?.position ?? 0);
+  if (volume.isChecked) verifyFork(volume, extents, offset, data, DIRECTORY_CHECKSUM, 'xfs_dir3_data_hdr');
   return data;
 }
 

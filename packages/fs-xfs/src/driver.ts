@@ -1,6 +1,5 @@
 import type { BlockDevice, FileSystem, FsDriver, FsOpenOptions, FsSignature } from '@vmcraft/core/contracts';
-import { UnsupportedFeatureError } from '@vmcraft/core/errors';
-import { logState } from './log.js';
+import { recover } from './log.js';
 import { openVolume, readSuperblock } from './volume.js';
 import { XfsFileSystem } from './xfs-filesystem.js';
 
@@ -26,16 +25,11 @@ export const xfsDriver: FsDriver = {
   },
 
   async open(device: BlockDevice, options: FsOpenOptions): Promise<FileSystem> {
-    const volume = await openVolume(device);
-    if ((await logState(volume)) !== 'clean' && !(options.mountOptions ?? []).includes(NO_RECOVERY)) {
-      throw new UnsupportedFeatureError({
-        structure: 'XFS log',
-        feature: 'changes that were not written back',
-        workaround: `shut the guest down cleanly, or mount with the option ${NO_RECOVERY} to see an older state`,
-      });
-    }
+    const found = await openVolume(device);
+    const isAsIs = (options.mountOptions ?? []).includes(NO_RECOVERY);
+    const volume = isAsIs ? found : await recover(found, options.warn);
     const { label, uuid } = volume.superblock;
     const identity = { type: 'xfs', driver: DRIVER, uuid, ...(label === '' ? {} : { label }) };
-    return XfsFileSystem.open(identity, volume);
+    return XfsFileSystem.open(identity, volume, device);
   },
 };

@@ -1,6 +1,8 @@
 import { toSafeInteger, viewOf } from '@vmcraft/core/binary';
 import { CorruptImageError, LimitExceededError } from '@vmcraft/core/errors';
 import { BTREE_CHECKSUM, BTREE_HEADER, BtreeBlock, BtreeMagic, EXTENT_SIZE, Fork } from './layout.js';
+import { finishMaps } from './pending-maps.js';
+import { isReplayed } from './replay-overlay.js';
 import { blockOffset, type Volume, verifyChecksum } from './volume.js';
 
 /** Levels of an extent tree (`XFS_BTREE_MAXLEVELS`), and extents of one fork that are held. */
@@ -27,8 +29,13 @@ export interface ForkBytes {
   readonly count: number;
 }
 
-/** All extents of a fork, in order. @throws CorruptImageError, LimitExceededError */
-export async function readExtents(volume: Volume, fork: ForkBytes, owner: number): Promise<readonly Extent[]> {
+/** All extents of a fork, in order, with what a replayed log promised. @throws CorruptImageError, LimitExceededError */
+export async function readExtents(
+  volume: Volume,
+  fork: ForkBytes,
+  owner: number,
+  kind: 'data' | 'attributes',
+): Promise<readonly Extent[]> {
   const extents: Extent[] = [];
   if (fork.format === Fork.extents) {
     if (fork.count * EXTENT_SIZE > fork.data.length) {
@@ -41,7 +48,8 @@ export async function readExtents(volume: Volume, fork: ForkBytes, owner: number
     }
     addExtents(volume, extents, fork.data, 0, fork.count);
   } else if (fork.format === Fork.btree) await readRoot(volume, extents, fork.data, owner);
-  return extents;
+  const maps = volume.pending.maps.get(owner)?.filter((map) => map.isAttributes === (kind === 'attributes'));
+  return maps === undefined ? extents : finishMaps(volume, extents, maps);
 }
 
 /** Chapter 17.2, `xfs_bmdr_block`: level and number of records, keys, then pointers. */
@@ -79,7 +87,9 @@ async function readBlock(volume: Volume, out: Extent[], block: bigint, level: nu
       expected: field === 'magic' ? magic : level,
     });
   }
-  if (isChecked) verifyChecksum(data, BTREE_CHECKSUM, BtreeBlock.name, position);
+  if (isChecked && !isReplayed(volume.device, position, blockSize)) {
+    verifyChecksum(data, BTREE_CHECKSUM, BtreeBlock.name, position);
+  }
   const start = isChecked ? BTREE_HEADER.checked : BTREE_HEADER.plain;
   const most = Math.floor((blockSize - start) / 16);
   if (header.records > most) {
@@ -177,4 +187,28 @@ export async function readFork(
     out.set(await volume.device.read(extent.position + from - extent.offset, to - from, { bulk }), from - offset);
   }
   return out;
+}
+
+/**
+ * Verify the checksum of a block of a fork, unless a replayed log changed any of it.
+ * @param offset of `data` in the fork
+ * @param at of the checksum in `data`
+ */
+export function verifyFork(
+  volume: Volume,
+  extents: readonly Extent[],
+  offset: number,
+  data: Uint8Array,
+  at: number,
+  structure: string,
+): void {
+  const first = extentAt(extents, offset);
+  const end = offset + data.length;
+  for (let i = first; i < extents.length && extents[i]!.offset < end; i++) {
+    const extent = extents[i]!;
+    const from = Math.max(offset, extent.offset);
+    const to = Math.min(end, extent.offset + extent.length);
+    if (isReplayed(volume.device, extent.position + from - extent.offset, to - from)) return;
+  }
+  verifyChecksum(data, at, structure, (extents[first]?.position ?? 0) + offset - (extents[first]?.offset ?? offset));
 }

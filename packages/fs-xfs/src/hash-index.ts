@@ -1,8 +1,8 @@
 import { viewOf } from '@vmcraft/core/binary';
 import { CorruptImageError } from '@vmcraft/core/errors';
-import { type Extent, readFork } from './extents.js';
+import { type Extent, readFork, verifyFork } from './extents.js';
 import { INDEX_CHECKSUM, INDEX_COUNT, INDEX_ENTRIES, IndexBlock, IndexMagic } from './layout.js';
-import { type Volume, verifyChecksum } from './volume.js';
+import type { Volume } from './volume.js';
 
 /** Levels of a hash index (`XFS_DA_NODE_MAXDEPTH`), and leaves that are followed from one to the next. */
 const MAX_DEPTH = 5;
@@ -65,7 +65,7 @@ export async function readHashBlock(tree: HashTree, block: number, allowed: read
     };
     throw new CorruptImageError({ structure: IndexBlock.name, ...found });
   }
-  if (volume.isChecked) verifyChecksum(data, INDEX_CHECKSUM, IndexBlock.name, block * volume.blockSize);
+  if (volume.isChecked) verifyFork(volume, extents, block * volume.blockSize, data, INDEX_CHECKSUM, IndexBlock.name);
   const count = viewOf(data).getUint16(volume.isChecked ? INDEX_COUNT.checked : INDEX_COUNT.plain);
   return { data, magic, count, forward };
 }

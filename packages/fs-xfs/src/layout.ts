@@ -31,6 +31,7 @@ export const Superblock = struct('xfs_dsb', 272, {
   directoryBlockLog: [192, u8],
   features2: [200, u32be],
   incompatible: [216, u32be],
+  logIncompatible: [220, u32be],
   checksum: [224, u32le],
   metaUuid: [248, uuid],
   metadataRoot: [264, u64be],
@@ -51,9 +52,23 @@ export const Incompatible = {
   exchangeRange: 0x40,
   parentPointers: 0x80,
   metadataDirectories: 0x100,
+  zoned: 0x200,
+  zoneGaps: 0x400,
 } as const;
+/** `sb_features_log_incompat`: intents of attributes are in the log. */
+export const LOG_INCOMPATIBLE = 0x1;
 /** Those that reading copes with. */
 export const KNOWN_INCOMPATIBLE = 0x1ff & ~Incompatible.needsRepair;
+
+/** Chapter 13, "Allocation Groups", `xfs_agf` and `xfs_agi`: what they count. */
+export const FreeSpace = struct('xfs_agf', 64, {
+  magic: [0, u32be],
+  listed: [48, u32be],
+  free: [52, u32be],
+  trees: [60, u32be],
+});
+export const InodeInformation = struct('xfs_agi', 32, { magic: [0, u32be], count: [16, u32be], free: [28, u32be] });
+export const FreeSpaceMagic = { space: 0x58414746, inodes: 0x58414749 } as const;
 
 /** Chapter 16, "On-disk Inode", `xfs_dinode`; what follows `nextUnlinked` is of version 3 only. */
 export const Inode = struct('xfs_dinode', 100, {
@@ -158,17 +173,3 @@ export const RemoteHeader = struct('xfs_attr3_rmt_hdr', 56, {
 export const REMOTE_MAGIC = 0x5841524d;
 export const SYMLINK_MAGIC = 0x58534c4d;
 export const REMOTE_CHECKSUM = 12;
-
-/** Chapter 14, "Journaling Log": a record header, and the operation that ends a log which was written back. */
-export const LogRecord = struct('xlog_rec_header', 512, {
-  magic: [0, u32be],
-  cycle: [4, u32be],
-  version: [8, u32be],
-  length: [12, u32be],
-  operations: [40, u32be],
-  size: [320, u32be],
-});
-export const LOG_MAGIC = 0xfeedbabe;
-export const LogOperation = struct('xlog_op_header', 12, { flags: [9, u8] });
-export const LOG_UNMOUNT = 0x20;
-export const BASIC_BLOCK = 512;

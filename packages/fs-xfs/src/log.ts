@@ -1,67 +1,40 @@
-import { viewOf } from '@vmcraft/core/binary';
-import { BASIC_BLOCK, LOG_MAGIC, LOG_UNMOUNT, LogOperation, LogRecord } from './layout.js';
-import { blockOffset, type Volume } from './volume.js';
-
-/** Basic blocks read at once, and bytes that one record header describes (chapter 14.1). */
-const READ_BLOCKS = 2048;
-const CYCLE_SIZE = 32_768;
-/** Basic blocks before the head that are searched for the last record: a record is at most 256 KiB, with its headers. */
-const MAX_RECORD_BLOCKS = 1024;
-
-/** What the log says. */
-export type LogState = 'clean' | 'dirty' | 'external';
+import type { WarningSink } from '@vmcraft/core/contracts';
+import { UnsupportedFeatureError } from '@vmcraft/core/errors';
+import { LOG_INCOMPATIBLE } from './layout.js';
+import { LogArea } from './log-area.js';
+import { findRange } from './log-head.js';
+import { BASIC_BLOCK } from './log-layout.js';
+import { replayLog, WORKAROUND } from './log-replay.js';
+import { ReplayOverlay } from './replay-overlay.js';
+import { blockOffset, openVolume, type Volume } from './volume.js';
 
 /**
- * Whether everything in the log was written back: its last record is then the one that unmounting leaves. Every basic block of the log
- * begins with the number of the cycle in which it was written, so the head is where the numbers drop.
+ * The volume as it is after its log was replayed: the image keeps its bytes. The same volume when there is nothing to replay.
+ * @throws CorruptImageError, LimitExceededError, UnsupportedFeatureError when the log lies on another device
  */
-export async function logState(volume: Volume): Promise<LogState> {
-  const { logStart, logBlocks } = volume.superblock;
-  if (logStart === 0n) return 'external';
+export async function recover(volume: Volume, warn: WarningSink | undefined): Promise<Volume> {
+  const { logStart, logBlocks, logIncompatible } = volume.superblock;
+  if (logStart === 0n) {
+    throw new UnsupportedFeatureError({
+      structure: 'XFS log',
+      feature: 'a log on another device',
+      workaround: WORKAROUND,
+    });
+  }
   const start = blockOffset(volume, logStart, 'log');
   const total = Math.floor(Math.min(logBlocks * volume.blockSize, volume.device.size - start) / BASIC_BLOCK);
-  const read = (block: number, count: number): Promise<Uint8Array> =>
-    volume.device.read(start + block * BASIC_BLOCK, count * BASIC_BLOCK, { bulk: true });
-  const head = await findHead(read, total);
-  if (head === undefined) return 'clean';
-  for (let back = 1; back <= Math.min(MAX_RECORD_BLOCKS, total); back++) {
-    const block = (head - back + total) % total;
-    const data = await read(block, 1);
-    if (viewOf(data).getUint32(0) !== LOG_MAGIC) continue;
-    return (await isUnmount(read, LogRecord.decode(data), block, total)) ? 'clean' : 'dirty';
+  if (total === 0) return volume;
+  const area = new LogArea(volume.device, start, total);
+  const range = await findRange(area, volume.isChecked);
+  if (range === undefined || range.tail === range.head) return volume;
+  if (volume.isChecked && (logIncompatible & ~LOG_INCOMPATIBLE) !== 0) {
+    const feature = `log features 0x${(logIncompatible >>> 0).toString(16)}`;
+    throw new UnsupportedFeatureError({ structure: 'XFS log', feature, workaround: WORKAROUND });
   }
-  return 'dirty';
-}
-
-/** The block after the last one that was written; undefined for a log in which nothing was ever written. */
-async function findHead(
-  read: (block: number, count: number) => Promise<Uint8Array>,
-  total: number,
-): Promise<number | undefined> {
-  let first: number | undefined;
-  let last = 0;
-  for (let block = 0; block < total; block += READ_BLOCKS) {
-    const count = Math.min(READ_BLOCKS, total - block);
-    const view = viewOf(await read(block, count));
-    for (let i = 0; i < count; i++) {
-      const word = view.getUint32(i * BASIC_BLOCK);
-      const cycle = word === LOG_MAGIC ? view.getUint32(i * BASIC_BLOCK + 4) : word;
-      first ??= cycle;
-      if (cycle < last) return block + i;
-      last = cycle;
-    }
-  }
-  return first === 0 && last === 0 ? undefined : 0;
-}
-
-async function isUnmount(
-  read: (block: number, count: number) => Promise<Uint8Array>,
-  record: ReturnType<typeof LogRecord.decode>,
-  block: number,
-  total: number,
-): Promise<boolean> {
-  if (record.operations !== 1) return false;
-  const headers = (record.version & 2) === 0 ? 1 : Math.max(1, Math.ceil(record.size / CYCLE_SIZE));
-  const data = await read((block + headers) % total, 1);
-  return (LogOperation.decode(data).flags & LOG_UNMOUNT) !== 0;
+  const overlay = new ReplayOverlay(volume.device);
+  const pending = await replayLog(volume, overlay, area, range);
+  const records = `blocks ${range.tail} to ${range.head} of its log`;
+  const left = pending.count === 0 ? '' : `; ${pending.count} promised changes in it are not finished`;
+  warn?.({ source: 'fs-xfs', message: `XFS was not unmounted: ${records} are replayed in memory${left}` });
+  return openVolume(overlay, pending);
 }

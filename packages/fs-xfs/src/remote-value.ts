@@ -1,7 +1,7 @@
 import { CorruptImageError } from '@vmcraft/core/errors';
-import { type Extent, readFork } from './extents.js';
+import { type Extent, readFork, verifyFork } from './extents.js';
 import { REMOTE_CHECKSUM, RemoteHeader, SYMLINK_MAGIC } from './layout.js';
-import { type Volume, verifyChecksum } from './volume.js';
+import type { Volume } from './volume.js';
 
 /**
  * Bytes that lie in blocks of their own: values of attributes (chapter 19.4) and targets of symbolic links (chapter 20.2). In version 5
@@ -32,7 +32,7 @@ export async function readRemote(
         expected: magic,
       });
     }
-    verifyChecksum(data, REMOTE_CHECKSUM, structure, block * blockSize);
+    verifyFork(volume, extents, block * blockSize, data, REMOTE_CHECKSUM, structure);
     out.set(data.subarray(RemoteHeader.size, RemoteHeader.size + Math.min(perBlock, length - done)), done);
   }
   return out;

@@ -2,6 +2,8 @@ import { crc32c, isPowerOfTwo, toSafeInteger, viewOf } from '@vmcraft/core/binar
 import type { BlockDevice } from '@vmcraft/core/contracts';
 import { CorruptImageError, TruncatedImageError, UnsupportedFeatureError } from '@vmcraft/core/errors';
 import { FEATURE2_FTYPE, Incompatible, KNOWN_INCOMPATIBLE, Superblock, VersionFlag, XFS_MAGIC } from './layout.js';
+import { NOTHING_PENDING, type Pending } from './log-intents.js';
+import { isReplayed } from './replay-overlay.js';
 
 /** Offset of the superblock's own checksum. */
 const SUPERBLOCK_CHECKSUM = 224;
@@ -20,6 +22,10 @@ export interface Volume {
   readonly hasFileType: boolean;
   /** Names compare without regard to the case of ASCII letters. */
   readonly isCaseInsensitive: boolean;
+  /** The UUID that is written into structures; the superblock's may have been changed since. */
+  readonly ownUuid: string;
+  /** What a replayed log promised and did not finish. */
+  readonly pending: Pending;
 }
 
 /** The superblock, or undefined when there is none. */
@@ -30,7 +36,7 @@ export async function readSuperblock(device: BlockDevice): Promise<ReturnType<ty
 }
 
 /** @throws CorruptImageError, TruncatedImageError, UnsupportedFeatureError */
-export async function openVolume(device: BlockDevice): Promise<Volume> {
+export async function openVolume(device: BlockDevice, pending: Pending = NOTHING_PENDING): Promise<Volume> {
   const superblock = await readSuperblock(device);
   if (superblock === undefined) {
     throw new CorruptImageError({ structure: Superblock.name, field: 'magic', reason: 'this is not XFS' });
@@ -42,7 +48,9 @@ export async function openVolume(device: BlockDevice): Promise<Volume> {
   checkGeometry(superblock, device.size);
   const isChecked = version === VERSION_5;
   if (isChecked) {
-    verifyChecksum(await device.read(0, superblock.sectorSize), SUPERBLOCK_CHECKSUM, Superblock.name, 0);
+    if (!isReplayed(device, 0, superblock.sectorSize)) {
+      verifyChecksum(await device.read(0, superblock.sectorSize), SUPERBLOCK_CHECKSUM, Superblock.name, 0);
+    }
     checkFeatures(superblock.incompatible);
   } else if ((superblock.version & VersionFlag.version2Directories) === 0) {
     throw new UnsupportedFeatureError({ structure: Superblock.name, feature: 'directories of version 1' });
@@ -56,6 +64,9 @@ export async function openVolume(device: BlockDevice): Promise<Volume> {
     hasFileType: isChecked
       ? (superblock.incompatible & Incompatible.ftype) !== 0
       : (superblock.features2 & FEATURE2_FTYPE) !== 0,
+    ownUuid:
+      isChecked && (superblock.incompatible & Incompatible.metaUuid) !== 0 ? superblock.metaUuid : superblock.uuid,
+    pending,
     isCaseInsensitive: (superblock.version & VersionFlag.caseInsensitive) !== 0,
   };
 }
@@ -64,6 +75,9 @@ function checkFeatures(incompatible: number): void {
   if ((incompatible & Incompatible.needsRepair) !== 0) {
     const workaround = 'run xfs_repair on it';
     throw new UnsupportedFeatureError({ structure: Superblock.name, feature: 'it needs repair', workaround });
+  }
+  if ((incompatible & (Incompatible.zoned | Incompatible.zoneGaps)) !== 0) {
+    throw new UnsupportedFeatureError({ structure: Superblock.name, feature: 'a zoned realtime section' });
   }
   const unknown = incompatible & ~KNOWN_INCOMPATIBLE;
   if (unknown === 0) return;

@@ -14,6 +14,7 @@ import type {
 import { S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from '@vmcraft/core/contracts';
 import { CorruptImageError, FsError, UnsupportedFeatureError } from '@vmcraft/core/errors';
 import { readAttributes } from './attributes.js';
+import { readCounts } from './counts.js';
 import { readNames, shownName } from './directory.js';
 import { type Extent, readExtents, readFork } from './extents.js';
 import { readInode, type XfsNode } from './inode.js';
@@ -40,21 +41,18 @@ export class XfsFileSystem implements FileSystem, XattrFs {
     readonly identity: FsIdentity,
     private readonly volume: Volume,
     readonly root: XfsNode,
+    readonly device: BlockDevice,
   ) {
     this.caseInsensitive = volume.isCaseInsensitive;
   }
 
   /** @throws CorruptImageError when the root is not a directory */
-  static async open(identity: FsIdentity, volume: Volume): Promise<XfsFileSystem> {
+  static async open(identity: FsIdentity, volume: Volume, device: BlockDevice): Promise<XfsFileSystem> {
     const root = await readInode(volume, volume.superblock.rootInode);
     if ((root.mode & S_IFMT) !== S_IFDIR) {
       throw new CorruptImageError({ structure: 'xfs_dinode', reason: 'the root is not a directory' });
     }
-    return new XfsFileSystem(identity, volume, root);
-  }
-
-  get device(): BlockDevice {
-    return this.volume.device;
+    return new XfsFileSystem(identity, volume, root, device);
   }
 
   async lookup(dir: FsNode, name: string): Promise<FsNode | undefined> {
@@ -97,6 +95,7 @@ export class XfsFileSystem implements FileSystem, XattrFs {
     if (inode.isRealtime) {
       throw new UnsupportedFeatureError({ structure: 'xfs_dinode', feature: 'contents on a realtime device' });
     }
+    if (this.volume.pending.contents.has(inode.ino)) throw halfDone('an exchange of contents');
     const count = Math.min(length, inode.size - offset);
     if (count <= 0) return new Uint8Array(0);
     return readFork(this.volume, await this.#extentsOf(inode), offset, count, options.bulk === true);
@@ -115,18 +114,18 @@ export class XfsFileSystem implements FileSystem, XattrFs {
 
   async statfs(): Promise<FsStatvfs> {
     this.#node(this.root, 'statfs');
-    const { dataBlocks, dataBlocksFree, logBlocks, logStart, inodeCount, inodesFree, uuid } = this.volume.superblock;
+    const { dataBlocks, logBlocks, logStart, uuid } = this.volume.superblock;
     const { blockSize } = this.volume;
-    const free = toSafeInteger(dataBlocksFree, 'fdblocks');
+    const { blocksFree, inodes, inodesFree } = await readCounts(this.volume);
     return {
       blockSize,
       fragmentSize: blockSize,
       // An internal log is not counted as space of the file system.
       blocks: toSafeInteger(dataBlocks, 'dblocks') - (logStart === 0n ? 0 : logBlocks),
-      blocksFree: free,
-      blocksAvailable: free,
-      files: toSafeInteger(inodeCount, 'icount'),
-      filesFree: toSafeInteger(inodesFree, 'ifree'),
+      blocksFree,
+      blocksAvailable: blocksFree,
+      files: inodes,
+      filesFree: inodesFree,
       fsid: BigInt(`0x${uuid.replaceAll('-', '').slice(0, 16)}`),
       nameMax: 255,
     };
@@ -177,11 +176,17 @@ export class XfsFileSystem implements FileSystem, XattrFs {
   async #extentsOf(node: XfsNode): Promise<readonly Extent[]> {
     const held = this.#extents.get(node.ino);
     if (held !== undefined) return held;
-    const extents = await readExtents(this.volume, node.data, node.ino);
+    const extents = await readExtents(this.volume, node.data, node.ino, 'data');
     if (extents.length > MAX_HELD_EXTENTS) this.#extents.clear();
     const [oldest] = this.#extents.keys();
     if (this.#extents.size >= MAX_HELD && oldest !== undefined) this.#extents.delete(oldest);
     this.#extents.set(node.ino, extents);
     return extents;
   }
+}
+
+/** A change that the log promised, and that only mounting finishes. */
+function halfDone(feature: string): UnsupportedFeatureError {
+  const workaround = 'start the guest once, or mount with the option norecovery to see an older state';
+  return new UnsupportedFeatureError({ structure: 'XFS log', feature: `${feature} that is half done`, workaround });
 }

@@ -1,11 +1,10 @@
 import { mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { MemoryDevice } from '@vmcraft/core/block';
-import { type FileSystem, type FsNode, S_IFDIR, S_IFMT, supports } from '@vmcraft/core/contracts';
 import { listHostTree, listTree, requireTools } from '@vmcraft/testkit';
 import { afterAll, describe, expect, it } from 'vitest';
 import { xfsDriver } from '../src/index.js';
-import { fill, hostAttributes, makeVersion4, makeXfs, scratch, take, withMount, XFS_TOOLS } from './support.js';
+import { attributesOf, fill, hostAttributes, makeVersion4, makeXfs, scratch, take, XFS_TOOLS } from './support.js';
 
 /** Feature sets of the tools of the last ten years. */
 const KINDS = [
@@ -17,21 +16,6 @@ const KINDS = [
   ['without free inode tree and big times', ['-m', 'finobt=0,bigtime=0,inobtcount=0']],
   ['sectors of 4 KiB', ['-s', 'size=4096', '-d', 'agcount=3']],
 ] as const;
-
-async function attributesOf(fs: FileSystem): Promise<string[]> {
-  const lines: string[] = [];
-  if (!supports(fs, 'xattr')) return lines;
-  const look = async (node: FsNode, path: string): Promise<void> => {
-    for (const name of await fs.listXattr(node)) {
-      lines.push(`${path} ${name}=${Buffer.from((await fs.getXattr(node, name))!).toString('hex')}`);
-    }
-    if (((await fs.stat(node)).mode & S_IFMT) !== S_IFDIR) return;
-    for await (const entry of fs.readdir(node))
-      await look(entry.node, path === '/.' ? `/${entry.name}` : `${path}/${entry.name}`);
-  };
-  await look(fs.root, '/.');
-  return lines.sort();
-}
 
 describe.runIf(requireTools(...XFS_TOOLS, 'setfattr', 'setfacl'))('XFS of mkfs.xfs, filled by the kernel', () => {
   const { folder, remove } = scratch();
@@ -93,21 +77,5 @@ describe.runIf(requireTools(...XFS_TOOLS, 'setfattr', 'setfacl'))('XFS of mkfs.x
     expect((await stat('random')).mtime).toEqual({ sec: Date.UTC(2400, 0, 1) / 1000, nsec: 0 });
     expect((await stat('text')).mtime).toEqual({ sec: Date.UTC(2020, 1, 29, 12, 34, 56) / 1000, nsec: 123_456_789 });
     expect((await stat('link')).mtime).toEqual({ sec: Date.UTC(1935, 1, 3, 4, 5, 6) / 1000, nsec: 789_000_000 });
-  });
-
-  it('a log that was not written back is refused, and read as it stands when that is asked for', async () => {
-    const image = makeXfs(folder, [], '320M', () => {});
-    let dirty: Uint8Array = new Uint8Array();
-    withMount(image, folder, (mount) => {
-      fill(mount);
-      dirty = take(image);
-    });
-    const device = MemoryDevice.from(dirty);
-    await expect(xfsDriver.open(device, { readonly: true })).rejects.toMatchObject({
-      code: 'VMC_UNSUPPORTED',
-      message: /not written back.*norecovery/,
-    });
-    await using fs = await xfsDriver.open(device, { readonly: true, mountOptions: ['norecovery'] });
-    expect((await fs.stat(fs.root)).mode & S_IFMT).toBe(S_IFDIR);
   });
 });

@@ -14,6 +14,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { type FileSystem, type FsNode, S_IFDIR, S_IFMT, supports } from '@vmcraft/core/contracts';
 
 /** What mounting an XFS by the kernel needs. */
 export const XFS_TOOLS = ['mkfs.xfs', 'losetup', 'mount', 'root'];
@@ -101,6 +102,22 @@ export function hostAttributes(mount: string): string[] {
     const path = /^# file: (.*)$/m.exec(block)?.[1];
     for (const [, name, value] of block.matchAll(/^([^#\n=]+)=0x(.*)$/gm)) lines.push(`/${path} ${name}=${value}`);
   }
+  return lines.sort();
+}
+
+/** Attributes of every object as the driver tells them, in the same form. */
+export async function attributesOf(fs: FileSystem): Promise<string[]> {
+  const lines: string[] = [];
+  if (!supports(fs, 'xattr')) return lines;
+  const look = async (node: FsNode, path: string): Promise<void> => {
+    for (const name of await fs.listXattr(node)) {
+      lines.push(`${path} ${name}=${Buffer.from((await fs.getXattr(node, name))!).toString('hex')}`);
+    }
+    if (((await fs.stat(node)).mode & S_IFMT) !== S_IFDIR) return;
+    for await (const entry of fs.readdir(node))
+      await look(entry.node, path === '/.' ? `/${entry.name}` : `${path}/${entry.name}`);
+  };
+  await look(fs.root, '/.');
   return lines.sort();
 }
 

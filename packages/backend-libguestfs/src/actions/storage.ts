@@ -122,12 +122,6 @@ export const storageActions = [
     rtextsize: Int64,
     maxpct: Int,
   }),
-  outside(
-    { name: 'xfs_info', theme: 'xfs', group: 'xfs', deprecatedBy: 'xfs_info2' },
-    [arg('pathordevice', Dev_or_Path)],
-    { struct: 'xfsinfo' },
-  ),
-  outside({ name: 'xfs_info2', theme: 'xfs', group: 'xfs' }, [arg('pathordevice', Dev_or_Path)], 'RHashtable'),
   outside({ name: 'xfs_repair', theme: 'xfs', group: 'xfs' }, [arg('device', Dev_or_Path)], 'RInt', {
     forcelogzero: Bool,
     nomodify: Bool,

@@ -31,6 +31,7 @@ import { probeSignature } from '../storage/index.js';
 import { DeferredActivator } from './deferred-activator.js';
 import type { GuestStorage } from './guest-storage.js';
 import { nodeCodecs } from './node-codecs.js';
+import { otherReader } from './other-readers.js';
 import { RegistryDecryptor } from './payload-decryptor.js';
 import type { PluginRegistry } from './registry.js';
 import { openScratchDrive } from './scratch-drive.js';
@@ -203,7 +204,9 @@ export class GuestServices implements SessionServices {
     if (type !== undefined && candidates.some((d) => abilitiesFor(d, type) !== undefined)) return type;
     const found = await this.probeFilesystem(device);
     if (found !== undefined) return found.type;
+    const hint = type === undefined ? undefined : otherReader(type);
     throw new NoProviderError({
+      ...(hint === undefined ? {} : { hint }),
       wanted: `open ${deviceName}: ${type === undefined ? 'unknown file system' : `file system '${type}'`}`,
       candidates: candidates.map((d) => ({
         name: d.name,

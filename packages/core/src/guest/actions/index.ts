@@ -29,6 +29,7 @@ import { partitionTableActions } from './partition-table.js';
 import { textActions } from './text-search.js';
 import { transferActions } from './transfer.js';
 import { xattrActions } from './xattr.js';
+import { xfsActions } from './xfs.js';
 import { zeroDiscardActions } from './zero-discard.js';
 
 /** Every action that comes with VMCraft; one array per theme file. */
@@ -57,6 +58,7 @@ export const allActions = [
   ...zeroDiscardActions,
   ...luksActions,
   ...ntfsActions,
+  ...xfsActions,
   ...transferActions,
   ...archiveActions,
   ...checksumActions,

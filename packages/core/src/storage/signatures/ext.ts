@@ -11,6 +11,8 @@ const RO_COMPAT_EXT3 = 0x7;
 /** filetype, meta_bg; and with a journal, recover. */
 const INCOMPAT_EXT2 = 0x12;
 const INCOMPAT_EXT3 = 0x16;
+/** `s_flags`: made for tests of the file system itself. */
+const FLAG_TEST = 0x4;
 /** Offset of `s_checksum`, which covers all before it. */
 const CHECKSUM_AT = 0x3fc;
 
@@ -19,6 +21,7 @@ function familyMember(view: DataView): string {
   const incompat = view.getUint32(96, true);
   const roCompat = view.getUint32(100, true);
   if ((incompat & INCOMPAT_JOURNAL_DEV) !== 0) return 'jbd';
+  if ((view.getUint32(352, true) & FLAG_TEST) !== 0) return 'ext4dev';
   const hasJournal = (compat & COMPAT_HAS_JOURNAL) !== 0;
   const known = hasJournal ? INCOMPAT_EXT3 : INCOMPAT_EXT2;
   if ((incompat & ~known) !== 0 || (roCompat & ~RO_COMPAT_EXT3) !== 0) return 'ext4';
@@ -50,6 +53,7 @@ async function readExt(window: ProbeWindow, hit: Hit): Promise<SignatureDetails 
 /** ext2, ext3, ext4 and external journals. */
 export const EXT: SignatureSpec = {
   type: 'ext2',
+  otherTypes: ['ext3', 'ext4', 'ext4dev', 'jbd'],
   usage: 'filesystem',
   magics: [hexMagic(1024 + 56, '53ef', -56)],
   read: readExt,

@@ -25,6 +25,34 @@ const XFS: SignatureSpec = {
   },
 };
 
+/** A hardened XFS of Exagrid: the same superblock. */
+const EXFS: SignatureSpec = { ...XFS, type: 'exfs', magics: [text(0, 'EXFS')] };
+
+/** XFS Algorithms & Data Structures, "Journaling Log": a log on a device of its own begins with a record. */
+const XFS_LOG: SignatureSpec = {
+  type: 'xfs_external_log',
+  usage: 'other',
+  magics: [hexMagic(0, 'feedbabe')],
+  read: async (w, { base }) => {
+    const view = await w.view(base, 512);
+    if (view === undefined || view.getUint32(12) === 0) return undefined;
+    const version = view.getUint32(8);
+    // Little-endian Linux is the only one that writes them.
+    return version > 0 && version <= 3 && view.getUint32(300) === 1 ? {} : undefined;
+  },
+};
+
+/** Kernel Documentation/filesystems/zonefs.rst; `struct zonefs_super`. */
+const ZONEFS: SignatureSpec = {
+  type: 'zonefs',
+  usage: 'filesystem',
+  magics: [text(0, 'SFOZ')],
+  read: async (w, { base }) => {
+    const view = await w.view(base, 96);
+    return view && details({ label: label(view, 8, 64) });
+  },
+};
+
 /** Btrfs on-disk format, "Superblock": the first copy at 64 KiB. */
 const BTRFS: SignatureSpec = {
   type: 'btrfs',
@@ -125,6 +153,7 @@ const EROFS: SignatureSpec = {
 /** Squashfs Binary Format (dr-emann), section 2: the version decides the byte order's magic and the name. */
 const SQUASHFS: SignatureSpec = {
   type: 'squashfs',
+  otherTypes: ['squashfs3'],
   usage: 'filesystem',
   magics: [text(0, 'hsqs'), text(0, 'sqsh')],
   read: async (w, { base, index }) => {
@@ -164,20 +193,28 @@ const ROMFS: SignatureSpec = {
 /** GFS2 on-disk format, `struct gfs2_sb`: format 1801 and above is GFS2, 1309 the first GFS. */
 const GFS2: SignatureSpec = {
   type: 'gfs2',
+  otherTypes: ['gfs'],
   usage: 'filesystem',
   magics: [hexMagic(0x10000, '01161970')],
   read: async (w, { base }) => {
     const view = await w.view(base, 272);
     if (view === undefined) return undefined;
     const type = view.getUint32(24) === 1309 ? 'gfs' : 'gfs2';
-    return details({ type, label: label(view, 160, 64), uuid: uuidAt(view, 256) });
+    return details({ type, label: label(view, 160, 64), uuid: uuidAt(view, 256), version: '1' });
   },
 };
 
+/** Kernel fs/ocfs2/ocfs2_fs.h, `struct ocfs2_super_block` within its inode. */
 const OCFS2: SignatureSpec = {
   type: 'ocfs2',
   usage: 'filesystem',
   magics: [0x400, 0x800, 0x1000, 0x2000].map((at) => text(at, 'OCFSV2')),
+  read: async (w, { base }) => {
+    const view = await w.view(base, 352);
+    if (view === undefined) return undefined;
+    const version = `${view.getUint16(192, true)}.${view.getUint16(194, true)}`;
+    return details({ label: label(view, 272, 64), uuid: uuidAt(view, 336), version });
+  },
 };
 
 const UBI: SignatureSpec = { type: 'ubi', usage: 'raid', magics: [text(0, 'UBI#')] };
@@ -186,6 +223,9 @@ const UBIFS: SignatureSpec = { type: 'ubifs', usage: 'filesystem', magics: [hexM
 /** File systems of Linux other than ext. */
 export const LINUX_FILESYSTEMS: readonly SignatureSpec[] = [
   XFS,
+  EXFS,
+  XFS_LOG,
+  ZONEFS,
   BTRFS,
   F2FS,
   JFS,

@@ -9,6 +9,7 @@ import { MINIX } from './minix.js';
 import { NTFS, REFS } from './ntfs.js';
 import { OPTICAL } from './optical.js';
 import { RAID_MEMBERS } from './raid.js';
+import { CLUSTER_DEVICES, RAID_CONTROLLERS } from './raid-controllers.js';
 import { type Magic, ProbeWindow, type SignatureMatch, type SignatureSpec } from './signature.js';
 import { SWAPS } from './swap.js';
 import { UNIX } from './unix.js';
@@ -17,6 +18,8 @@ import { probeZfs, ZFS_LABEL } from './zfs.js';
 /** Every signature known, in order of precedence: members of arrays, containers, then file systems. */
 export const SIGNATURES: readonly SignatureSpec[] = [
   ...RAID_MEMBERS,
+  ...RAID_CONTROLLERS,
+  ...CLUSTER_DEVICES,
   ...CRYPTO,
   FAT,
   ...SWAPS,
@@ -31,8 +34,14 @@ export const SIGNATURES: readonly SignatureSpec[] = [
   EXFAT,
 ];
 
-/** Types that the table knows. */
-export const SIGNATURE_TYPES: ReadonlySet<string> = new Set(SIGNATURES.map(({ type }) => type));
+/** A ZFS member has no magic, and so no row. */
+const ZFS = 'zfs_member';
+
+/** Types that are recognised. */
+export const SIGNATURE_TYPES: ReadonlySet<string> = new Set([
+  ...SIGNATURES.flatMap(({ type, otherTypes = [] }) => [type, ...otherTypes]),
+  ZFS,
+]);
 
 /** What is known of the device beforehand. */
 export interface ProbeOptions {
@@ -64,7 +73,7 @@ async function matchZfs(window: ProbeWindow): Promise<SignatureMatch | undefined
   const zfs = await probeZfs(window);
   if (zfs === undefined) return undefined;
   const place = { offset: zfs.base, length: ZFS_LABEL };
-  return { type: 'zfs_member', usage: 'filesystem', ...place, tolerant: false, ...zfs.details };
+  return { type: ZFS, usage: 'filesystem', ...place, tolerant: false, ...zfs.details };
 }
 
 /**

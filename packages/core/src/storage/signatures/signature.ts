@@ -54,6 +54,8 @@ export interface SignatureSpec {
   /** As blkid names it. */
   readonly type: string;
   readonly usage: SignatureUsage;
+  /** Further types that its magics stand for: `read` tells which. */
+  readonly otherTypes?: readonly string[];
   readonly magics: readonly Magic[];
   readonly tolerant?: boolean;
   /** Judge the superblock and read its facts. Undefined rejects the match. */

@@ -1,4 +1,4 @@
-import { details, label } from './fields.js';
+import { details, label, uuidAt } from './fields.js';
 import { hexMagic, type Magic, type SignatureSpec, text } from './signature.js';
 
 /** FreeBSD <ufs/ffs/fs.h>: places of the superblock, and of `fs_magic` in it. */
@@ -42,5 +42,74 @@ const BEFS: SignatureSpec = {
 
 const HPFS: SignatureSpec = { type: 'hpfs', usage: 'filesystem', magics: [hexMagic(8192, '49e895f9')] };
 
+/** Linux <linux/sysv_fs.h>, System V: half a kilobyte into one of these blocks of 1 KiB, in either byte order. */
+const SYSV_BLOCKS = [0, 9, 15, 18] as const;
+const SYSV: SignatureSpec = {
+  type: 'sysv',
+  usage: 'filesystem',
+  magics: SYSV_BLOCKS.flatMap((block) =>
+    ['207e18fd', 'fd187e20'].map((magic) => hexMagic(block * 1024 + 512 + 504, magic, -504)),
+  ),
+  read: async (w, { base }) => {
+    const view = await w.view(base, 512);
+    return view && details({ label: label(view, 440, 6) });
+  },
+};
+
+/** The same header, Xenix: the magic at the end of the second kilobyte; blkid looks right behind it. */
+const XENIX: SignatureSpec = {
+  type: 'xenix',
+  usage: 'filesystem',
+  magics: [1024 + 1016, 2048].flatMap((at) => ['44552b00', '002b5544'].map((magic) => hexMagic(at, magic))),
+  read: async (w) => {
+    const view = await w.view(1024, 1024);
+    return view && details({ label: label(view, 632, 6) });
+  },
+};
+
+/** Veritas, kernel fs/freevxfs/vxfs.h: little-endian of UnixWare at 1 KiB, big-endian of HP-UX at 8 KiB. */
+const VXFS: SignatureSpec = {
+  type: 'vxfs',
+  usage: 'filesystem',
+  magics: [hexMagic(1024, 'f5fc01a5'), hexMagic(8192, 'a501fcf5')],
+  read: async (w, { base, index }) => {
+    const view = await w.view(base, 8);
+    return view && { version: String(view.getUint32(4, index === 0)) };
+  },
+};
+
+/** Novell Storage Services: the pool's header at 4 KiB, version of the medium in two numbers. */
+const NSS: SignatureSpec = {
+  type: 'nss',
+  usage: 'filesystem',
+  magics: [text(4096, 'SPB5')],
+  read: async (w, { base }) => {
+    const view = await w.view(base, 12);
+    if (view === undefined) return undefined;
+    return { version: `${view.getUint16(8, true)}.${String(view.getUint16(10, true)).padStart(2, '0')}` };
+  },
+};
+
+/** Oracle Cluster File System 1, `ocfs_vol_disk_hdr` and the label after it. */
+const OCFS: SignatureSpec = {
+  type: 'ocfs',
+  usage: 'filesystem',
+  magics: [text(8, 'OracleCFS', -8)],
+  read: async (w) => {
+    const view = await w.view(512, 130);
+    return view && details({ label: label(view, 48, 64), uuid: uuidAt(view, 114) });
+  },
+};
+
+const ORACLE_ASM: SignatureSpec = {
+  type: 'oracleasm',
+  usage: 'filesystem',
+  magics: [text(32, 'ORCLDISK', -32)],
+  read: async (w) => {
+    const view = await w.view(0, 64);
+    return view && details({ label: label(view, 40, 24) });
+  },
+};
+
 /** File systems of other Unix-like systems, and OS/2. */
-export const UNIX: readonly SignatureSpec[] = [UFS, BFS, BEFS, HPFS];
+export const UNIX: readonly SignatureSpec[] = [UFS, BFS, BEFS, HPFS, SYSV, XENIX, VXFS, NSS, OCFS, ORACLE_ASM];
