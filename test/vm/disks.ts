@@ -140,10 +140,3 @@ export class VmDisks {
     rmSync(this.folder, { recursive: true, force: true });
   }
 }
-
-/** SHA-256 of a host file. */
-export async function fileSum(path: string): Promise<string> {
-  const hash = createHash('sha256');
-  for await (const chunk of createReadStream(path)) hash.update(chunk as Uint8Array);
-  return hash.digest('hex');
-}
