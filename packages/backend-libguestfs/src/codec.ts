@@ -70,5 +70,6 @@ function decode(cursor: Cursor, depth: number): Wire {
   if (kind === 'L') return Array.from({ length: count }, () => decode(cursor, depth + 1));
   if (kind !== 'S') throw new RangeError('not a message');
   cursor.at += count;
-  return bytes.slice(cursor.at - count, cursor.at);
+  // A copy: `slice` of Node's buffers is a view, which would keep the whole message.
+  return new Uint8Array(bytes.subarray(cursor.at - count, cursor.at));
 }

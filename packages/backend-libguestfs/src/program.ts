@@ -59,7 +59,7 @@ while (defined(my $head = take(4))) {
     if ($name eq '+fifo') { POSIX::mkfifo($args[0], 0600) or die "$!
 "; return () }
     die "$name: this version of libguestfs does not have it
-" unless $name =~ /^[a-z]\w*$/ && Sys::Guestfs->can($name);
+" unless $name =~ /^(?!new$|close$)[a-z]\w*$/ && Sys::Guestfs->can($name);
     $g->$name(@args);
   };
   if ($@) { (my $text = $@) =~ s/ at \S+ line \d+\.
