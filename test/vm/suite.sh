@@ -59,5 +59,4 @@ section nbd nbd
 section lvm lvm_volume
 section luks luks
 section thin thin
-[ -z "${ATTACH:-}" ] || section attach node "$ATTACH"
 section end true
