@@ -11,6 +11,7 @@ import { plugin as fsSquashfs } from '@vmcraft/fs-squashfs/plugin';
 import { plugin as fsXfs } from '@vmcraft/fs-xfs/plugin';
 import { plugin as osLinux } from '@vmcraft/os-linux/plugin';
 import { plugin as osWindows } from '@vmcraft/os-windows/plugin';
+import { plugin as storageBitlocker } from '@vmcraft/storage-bitlocker/plugin';
 import { plugin as storageLuks } from '@vmcraft/storage-luks/plugin';
 import { plugin as storageLvm } from '@vmcraft/storage-lvm/plugin';
 import { plugin as storageMdraid } from '@vmcraft/storage-mdraid/plugin';
@@ -29,6 +30,7 @@ export const defaultPlugins: readonly VmcraftPlugin[] = [
   fsXfs,
   osLinux,
   osWindows,
+  storageBitlocker,
   storageLuks,
   storageLvm,
   storageMdraid,

@@ -1,4 +1,5 @@
 export { CachedDevice, type CacheOptions } from './cached-device.js';
+export * from './cipher/index.js';
 export { type CopyOptions, copyRange } from './copy.js';
 export { FileDevice, type FileDeviceOptions } from './file-device.js';
 export { MemoryDevice, type MemoryDeviceOptions } from './memory-device.js';

@@ -38,10 +38,13 @@ export class CapabilityError extends VmcraftError {
 
 /** A key or passphrase is needed, or the one given is wrong. Never carries the secret. */
 export class CredentialError extends VmcraftError {
-  constructor(details: { subject: string; wrong: boolean; slots?: number }, cause?: unknown) {
+  /** @param details `reason` says which ways in there are, never a secret */
+  constructor(details: { subject: string; wrong: boolean; slots?: number; reason?: string }, cause?: unknown) {
+    const { subject, wrong, reason } = details;
+    const what = wrong ? 'no given key opens it' : 'a key is required';
     super({
-      code: details.wrong ? 'VMC_KEY_WRONG' : 'VMC_KEY_REQUIRED',
-      message: details.wrong ? `${details.subject}: no given key opens it` : `${details.subject}: a key is required`,
+      code: wrong ? 'VMC_KEY_WRONG' : 'VMC_KEY_REQUIRED',
+      message: reason === undefined ? `${subject}: ${what}` : `${subject}: ${what} (${reason})`,
       data: details,
       cause,
     });

@@ -12,6 +12,9 @@ const CRYPT_TYPES: Readonly<Record<string, string>> = {
   bitlk: 'BitLocker',
 };
 
+/** What names of volumes begin with that come up by themselves; the identifier follows. */
+const AUTOMATIC = ['luks', 'bitlk'] as const;
+
 /** An activator whose members are encrypted containers. */
 export interface ContainerProvider {
   readonly activator: StorageActivator;
@@ -81,7 +84,8 @@ export async function openByHand(g: Session, operation: string, request: OpenByH
 async function makeWay(g: Session, operation: string, device: DiscoveredDevice, activator: string): Promise<void> {
   for (const child of g.storage.childrenOf(device.name)) {
     if (child.kind !== 'volume') continue;
-    const isAutomatic = child.activator === activator && child.name === `/dev/mapper/luks-${device.member?.uuid}`;
+    const isAutomatic =
+      child.activator === activator && AUTOMATIC.some((p) => child.name === `/dev/mapper/${p}-${device.member?.uuid}`);
     if (!isAutomatic)
       throw new FsError('EBUSY', { operation, path: device.name, reason: `${child.name} is made from it` });
     await closeVolume(g, operation, child.name);

@@ -1,6 +1,6 @@
+import { CIPHER_BLOCK as BLOCK } from '@vmcraft/core/block';
 import type { BlockCipher } from '@vmcraft/core/contracts';
 import type { IvName } from './spec.js';
-import { BLOCK } from './words.js';
 
 const TWO_32 = 2 ** 32;
 

@@ -1,12 +1,10 @@
+import { Cbc, CIPHER_CHUNK as CHUNK, portableCiphers, Xts } from '@vmcraft/core/block';
 import type { Ciphers, SectorCipher } from '@vmcraft/core/contracts';
 import { CorruptImageError, InternalError } from '@vmcraft/core/errors';
 import { digestOf } from '../key/hash.js';
-import { Cbc } from './cbc.js';
 import { Ecb } from './ecb.js';
 import { InitialVectors } from './initial-vector.js';
 import { type CipherSpec, parseCipher } from './spec.js';
-import { CHUNK } from './words.js';
-import { Xts } from './xts.js';
 
 /** Unit in which dm-crypt counts sectors for initial vectors, whatever their size. */
 export const IV_UNIT = 512;
@@ -40,8 +38,7 @@ export async function makeSectorCipher(
 ): Promise<SectorCipher> {
   const spec = parseCipher(name);
   checkKeyLength(name, key.length);
-  // AES in JavaScript makes its tables when it is loaded.
-  const ciphers = options.ciphers ?? (await import('./aes.js')).portableCiphers;
+  const ciphers = options.ciphers ?? (await portableCiphers());
   const vectors = await vectorsFor(spec, key, ciphers);
   return new WholeSectors(
     chunkCipher(spec, key, ciphers),

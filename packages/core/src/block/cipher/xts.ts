@@ -1,4 +1,4 @@
-import type { BlockCipher } from '@vmcraft/core/contracts';
+import type { BlockCipher } from '../../contracts/index.js';
 import { BLOCK, CHUNK, storeLittle, wordsOf } from './words.js';
 
 /**

@@ -1,5 +1,5 @@
 import { ecb } from '@noble/ciphers/aes.js';
-import type { BlockCipher, Ciphers } from '@vmcraft/core/contracts';
+import type { BlockCipher, Ciphers } from '../../contracts/index.js';
 
 /** AES in JavaScript, for hosts without block ciphers of their own; some twenty times slower than a processor's. */
 export const portableCiphers: Ciphers = {
