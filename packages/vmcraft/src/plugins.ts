@@ -12,6 +12,7 @@ import { plugin as fsXfs } from '@vmcraft/fs-xfs/plugin';
 import { plugin as osLinux } from '@vmcraft/os-linux/plugin';
 import { plugin as osWindows } from '@vmcraft/os-windows/plugin';
 import { plugin as storageBitlocker } from '@vmcraft/storage-bitlocker/plugin';
+import { plugin as storageLdm } from '@vmcraft/storage-ldm/plugin';
 import { plugin as storageLuks } from '@vmcraft/storage-luks/plugin';
 import { plugin as storageLvm } from '@vmcraft/storage-lvm/plugin';
 import { plugin as storageMdraid } from '@vmcraft/storage-mdraid/plugin';
@@ -31,6 +32,7 @@ export const defaultPlugins: readonly VmcraftPlugin[] = [
   osLinux,
   osWindows,
   storageBitlocker,
+  storageLdm,
   storageLuks,
   storageLvm,
   storageMdraid,

@@ -22,6 +22,8 @@ export interface Capabilities {
   readonly supports: Readonly<Record<string, readonly Ability[]>>;
   /** URI schemes of a backend; `file` for host paths. */
   readonly schemes?: readonly string[];
+  /** Of activators: whole disks with a partition table may be members too. */
+  readonly claimsPartitioned?: boolean;
   /** Programs, packages or kernel features of the host that it needs; empty for in-process ones. */
   readonly hostRequirements?: readonly string[];
 }

@@ -120,6 +120,8 @@ export interface StorageActivator {
    * signature are not asked then; without this, all are.
    */
   readonly memberTypes?: readonly string[];
+  /** Its members may have a partition table of their own; other activators are not asked about such devices. */
+  readonly claimsPartitioned?: boolean;
   /** Undefined when the device is none of this activator's. Reads a bounded window. */
   probe(device: BlockDevice): Promise<Member | undefined>;
   /** Bring up what the members hold. Called again when more members appear. */

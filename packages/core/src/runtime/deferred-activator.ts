@@ -11,6 +11,7 @@ import { SIGNATURE_TYPES } from '../storage/index.js';
 /** An activator that is loaded when it is first asked something; discovery asks only about what may be a member. */
 export class DeferredActivator implements StorageActivator {
   readonly memberTypes?: readonly string[];
+  readonly claimsPartitioned: boolean;
   readonly #descriptor: StorageDescriptor;
   readonly #load: () => Promise<StorageActivator>;
   #loaded: StorageActivator | undefined;
@@ -18,6 +19,7 @@ export class DeferredActivator implements StorageActivator {
   constructor(descriptor: StorageDescriptor, load: () => Promise<StorageActivator>) {
     this.#descriptor = descriptor;
     this.#load = load;
+    this.claimsPartitioned = descriptor.capabilities.claimsPartitioned === true;
     const types = Object.keys(descriptor.capabilities.supports);
     if (types.every((type) => SIGNATURE_TYPES.has(type))) this.memberTypes = types;
   }

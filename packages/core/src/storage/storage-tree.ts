@@ -349,10 +349,11 @@ export class StorageTree {
   /** Ask the activators whose member the device is. The first to claim it has it. */
   async #claim(device: MutableDevice): Promise<void> {
     if (device.device instanceof UnavailableDevice) return;
-    const isTaken = device.member !== undefined || (device.table?.partitions.length ?? 0) > 0;
-    if (isTaken || device.partition?.kind === 'extended') return;
+    if (device.member !== undefined || device.partition?.kind === 'extended') return;
+    const isPartitioned = (device.table?.partitions.length ?? 0) > 0;
     for (const activator of this.#activators) {
       const { signature } = device;
+      if (isPartitioned && activator.claimsPartitioned !== true) continue;
       if (signature !== undefined && activator.memberTypes?.includes(signature.type) === false) continue;
       const member = await this.#attempt(`${device.name}: ${activator.name}`, () => activator.probe(device.device));
       if (member === undefined) continue;

@@ -1,0 +1,86 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { requireTools } from '@vmcraft/testkit';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { GuestFS } from 'vmcraft';
+import { makeBek, makeVolume, VOLUME_ID } from '../../packages/storage-bitlocker/test/make-volume.js';
+import { makeGroup } from '../../packages/storage-ldm/test/make-group.js';
+import { cli } from '../cli/run-cli.js';
+
+const BEK_ID = '7b2f3e66-0001-4c0f-9d3a-5d6f0a1b2c3d';
+const MAPPER = `/dev/mapper/bitlk-${VOLUME_ID}`;
+
+describe.runIf(requireTools('mkfs.fat', 'mcopy'))('BitLocker in a session', () => {
+  let folder: string;
+  const path = (name: string): string => join(folder, name);
+
+  beforeAll(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'vmcraft-bitlocker-'));
+    writeFileSync(path('plain'), '');
+    truncateSync(path('plain'), 2 << 20);
+    execFileSync('mkfs.fat', ['-n', 'INSIDE', path('plain')]);
+    writeFileSync(path('hello'), 'world\n');
+    execFileSync('mcopy', ['-i', path('plain'), path('hello'), '::hello']);
+    const plain = new Uint8Array(readFileSync(path('plain')));
+    const protectors = [{ kind: 'tpm' }, { kind: 'bek', id: BEK_ID }] as const;
+    const { image } = await makeVolume({ plain, method: 0x8004, protectors });
+    writeFileSync(path('locked'), image);
+    writeFileSync(path('suspended'), (await makeVolume({ plain, method: 0x8003 })).image);
+    writeFileSync(path('key.BEK'), makeBek(BEK_ID));
+  });
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+  it('comes up with a key for the device or its identifier; without one the ways in are told', async () => {
+    const key = new Uint8Array(readFileSync(path('key.BEK')));
+    for (const keys of [{ '/dev/sda': key }, { [VOLUME_ID]: key }]) {
+      await using g = await GuestFS.open(path('locked'), { readonly: true, format: 'raw', keys });
+      expect(await g.listFilesystems()).toEqual({ '/dev/sda': 'BitLocker', [MAPPER]: 'vfat' });
+      await g.mountRo(MAPPER, '/');
+      expect(await g.read('/hello')).toBe('world\n');
+    }
+    await using g = await GuestFS.open(path('locked'), { readonly: true, format: 'raw' });
+    expect(g.session.warnings.map((w) => w.message)).toEqual([
+      expect.stringContaining('/dev/sda: a key is required (it is protected by TPM, startup key)'),
+    ]);
+    await expect(g.cryptsetupOpen('/dev/sda', 'nonsense', 'x')).rejects.toMatchObject({ code: 'VMC_KEY_WRONG' });
+  });
+
+  it('a suspended volume needs no key, and gives way to a name that is asked for', async () => {
+    await using g = await GuestFS.open(path('suspended'), { readonly: true, format: 'raw' });
+    expect(await g.listFilesystems()).toMatchObject({ [MAPPER]: 'vfat' });
+    await g.cryptsetupOpen('/dev/sda', '', 'mine', { readonly: true, crypttype: 'bitlk' });
+    expect(await g.listFilesystems()).toMatchObject({ '/dev/mapper/mine': 'vfat' });
+    await g.cryptsetupClose('/dev/mapper/mine');
+  });
+
+  it('the command line takes a startup key file', async () => {
+    const args = ['cat', path('locked'), '/hello', '-m', MAPPER, '--key', `/dev/sda:file:${path('key.BEK')}`];
+    expect(await cli(args)).toMatchObject({ stdout: 'world\n', status: 0 });
+  });
+});
+
+describe('dynamic disks in a session', () => {
+  it('volumes over several disks come up under the names of ldmtool', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'vmcraft-ldm-'));
+    try {
+      const { disks, volumes } = makeGroup([
+        { name: 'Volume1', kind: 'spanned', disks: [0, 1] },
+        { name: 'Raid1', kind: 'raid5', disks: [0, 1, 2] },
+      ]);
+      const drives = disks.map((disk, d) => {
+        writeFileSync(join(folder, `disk${d}`), disk);
+        return { path: join(folder, `disk${d}`), format: 'raw' as const };
+      });
+      await using g = await GuestFS.open(drives, { readonly: true });
+      const names = [...volumes.keys()].map((name) => `/dev/mapper/ldm_vol_WIN-Dg0_${name}`);
+      expect([...(await g.listDmDevices())].sort()).toEqual([...names].sort());
+      for (const [i, content] of [...volumes.values()].entries()) {
+        expect(await g.blockdevGetsize64(names[i]!)).toBe(content.length);
+      }
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  });
+});
