@@ -9,6 +9,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { GuestFS } from 'vmcraft';
 import { diskCopy } from './guest-disk.js';
 import { LOOK_ALIKE_NEEDS } from './look-alike/build.js';
+import { portableExecutable } from './look-alike/machine-code.js';
 import { writePackage, writeVirtioTree } from './virtio-tree.js';
 
 const KILLS = 8;
@@ -69,6 +70,12 @@ describe.runIf(requireTools(...LOOK_ALIKE_NEEDS, 'genisoimage'))('driver injecti
       [
         packageOf('fake', (p) => writeFileSync(join(p, 'vioscsi.cat'), 'no catalog')),
         /has a catalog vioscsi\.cat that is none/,
+      ],
+      [
+        packageOf('altered', (p) =>
+          writeFileSync(join(p, 'vioscsi.sys'), portableExecutable('amd64', 'native', 'evil')),
+        ),
+        /vioscsi\.sys is not the file that vioscsi\.cat vouches for: a 64-bit Windows loads no unsigned driver/,
       ],
       [packageOf('missing', (p) => rmSync(join(p, 'vioscsi.sys'))), /needs files that are not there: vioscsi\.sys/],
       [

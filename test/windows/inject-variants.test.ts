@@ -8,6 +8,7 @@ import { GuestFS } from 'vmcraft';
 import { diskCopy } from './guest-disk.js';
 import { HivexReader } from './hivex-check.js';
 import { LOOK_ALIKE_NEEDS, writeHive } from './look-alike/build.js';
+import { portableExecutable } from './look-alike/machine-code.js';
 import { binary } from './look-alike/reg-text.js';
 import { writePackage } from './virtio-tree.js';
 
@@ -70,6 +71,11 @@ describe.runIf(requireTools(...LOOK_ALIKE_NEEDS))('packages of other shapes', ()
     await g.registryWrite('SYSTEM', SERVICE, 'Start', 4, { type: 'dword' });
     expect(await problem()).toBe('vioscsi starts at disabled, not at boot');
     await g.setService('vioscsi', 'boot');
+    expect(await problem()).toBe('');
+    const driver = '/Windows/System32/drivers/vioscsi.sys';
+    await g.write(driver, portableExecutable('amd64', 'native', 'altered'));
+    expect(await problem()).toMatch(/no catalog that vouches for it \(vioscsi\.cat does not know its file\)/);
+    await g.upload(join(folder, 'vioscsi/vioscsi.sys'), driver);
     expect(await problem()).toBe('');
     await g.rm(`/Windows/System32/DriverStore/FileRepository/${storeName}/vioscsi.cat`);
     expect(await problem()).toMatch(/has no catalog/);

@@ -1,6 +1,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { catalogOf } from './look-alike/catalog-file.js';
 import { portableExecutable } from './look-alike/machine-code.js';
 import type { WindowsArch } from './look-alike/releases.js';
 
@@ -26,20 +27,22 @@ const DRIVERS: Readonly<Record<string, string>> = { viostor: 'viostor', vioscsi:
 /** Processors as virtio-win writes their folders. */
 const FOLDER: Readonly<Record<WindowsArch, string>> = { x86: 'x86', amd64: 'amd64', arm64: 'ARM64' };
 
-/** The DER head of PKCS #7 signed data, then what tells catalogs apart. */
-function catalog(text: string): Uint8Array {
-  const oid = [0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x07, 0x02];
-  const body = Buffer.from([...oid, ...Buffer.from(text)]);
-  return Buffer.concat([Buffer.from([0x30, 0x82, body.length >> 8, body.length & 0xff]), body]);
-}
-
 /** Write one driver package. */
 export function writePackage(folder: string, name: string, arch: WindowsArch, label = 'sample'): void {
   mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, `${name}.inf`), readFileSync(join(samples, `${name}.inf`)));
   writeFileSync(join(folder, `${name}.sys`), portableExecutable(arch, 'native', `${name}.sys ${label}`));
-  writeFileSync(join(folder, `${name}.cat`), catalog(`${name} ${arch} ${label}`));
+  signPackage(folder, name);
   writeFileSync(join(folder, `${name}.pdb`), 'symbols');
+}
+
+/** Write the catalog of a package anew, for its files as they are now. */
+export function signPackage(folder: string, name: string): void {
+  const members = ['inf', 'sys'].map((end) => ({
+    file: `${name}.${end}`,
+    bytes: readFileSync(join(folder, `${name}.${end}`)),
+  }));
+  writeFileSync(join(folder, `${name}.cat`), catalogOf(members));
 }
 
 /** A tree of drivers laid out as virtio-win is. */

@@ -1,5 +1,7 @@
 import { CorruptImageError, FsError, UsageError, type VmcraftError } from '@vmcraft/core/errors';
 import type { Session } from '@vmcraft/core/guest';
+import { type Catalog, readCatalog } from '../catalog/catalog.js';
+import { isCovered } from '../catalog/program-hash.js';
 import {
   describeTarget,
   type InfDevice,
@@ -15,7 +17,7 @@ import {
   readSourceFiles,
 } from '../inf/index.js';
 import type { DriverFolder } from './driver-folder.js';
-import { isCatalog, machineOf } from './machine-type.js';
+import { machineOf } from './machine-type.js';
 
 /** Device classes that a system may have to boot from. */
 const STORAGE_CLASSES: ReadonlySet<string> = new Set([
@@ -45,6 +47,8 @@ export interface DriverPackage {
   readonly storeName: string;
   /** Whether Windows may boot from its devices. */
   readonly isStorage: boolean;
+  /** Who signed its catalog, by the names in the certificates; not verified. Empty without catalog or signature. */
+  readonly signers: readonly string[];
   readonly warnings: readonly string[];
 }
 
@@ -78,7 +82,7 @@ export async function readDriverPackage(
   const installs = readInstalls(inf, models.devices, target);
   const warnings: string[] = [];
   const base = infPath.includes('/') ? infPath.slice(0, infPath.lastIndexOf('/') + 1) : '';
-  const reader = new PackageReader(folder, base, infName);
+  const reader = new PackageReader(g, folder, base, infName);
   reader.add(infName, infBytes);
   await reader.addCatalog(version.catalog, target, checks, warnings);
   await reader.addSources([
@@ -86,6 +90,7 @@ export async function readDriverPackage(
     ...readSourceFiles(inf, target),
   ]);
   reader.checkMachines(installs, target);
+  reader.checkCoverage(installs, target, checks, warnings);
   return {
     inf,
     infName,
@@ -95,6 +100,7 @@ export async function readDriverPackage(
     files: reader.files,
     storeName: storeName(g, infName, target, reader.files),
     isStorage: STORAGE_CLASSES.has(version.classGuid),
+    signers: reader.signers,
     warnings,
   };
 }
@@ -102,8 +108,10 @@ export async function readDriverPackage(
 /** Collects the files of a package. */
 class PackageReader {
   readonly #files = new Map<string, PackageFile>();
+  #catalog: { readonly name: string; readonly content: Catalog } | undefined;
 
   constructor(
+    private readonly g: Session,
     private readonly folder: DriverFolder,
     private readonly base: string,
     private readonly infName: string,
@@ -125,19 +133,69 @@ class PackageReader {
   ): Promise<void> {
     const found = name === undefined ? undefined : this.#find(name);
     const bytes = found === undefined ? undefined : await this.folder.read(found);
-    if (name !== undefined && bytes !== undefined && isCatalog(bytes)) return this.add(name.toLowerCase(), bytes);
+    const broken = name === undefined || bytes === undefined ? undefined : this.#open(name, bytes);
+    if (this.#catalog !== undefined) return;
     const reason =
       name === undefined
         ? 'names no catalog'
-        : bytes === undefined
+        : broken === undefined
           ? `lacks its catalog ${name}`
-          : `has a catalog ${name} that is none`;
+          : `has a catalog ${name} that is none (${broken})`;
     const why = 'a 64-bit Windows loads no unsigned driver';
     if (target.architecture !== 'x86' && checks.allowUnsigned !== true) {
       throw new UsageError(`${this.infName} ${reason}: ${why}`, { hint: 'allowUnsigned takes it all the same' });
     }
     warnings.push(target.architecture === 'x86' ? `${this.infName} ${reason}` : `${this.infName} ${reason}: ${why}`);
     if (name !== undefined && bytes !== undefined) this.add(name.toLowerCase(), bytes);
+  }
+
+  /** Take a catalog, or say why it is none. */
+  #open(name: string, bytes: Uint8Array): string | undefined {
+    try {
+      this.#catalog = { name: name.toLowerCase(), content: readCatalog(bytes, name) };
+    } catch (error) {
+      if (error instanceof CorruptImageError) return error.message;
+      throw error;
+    }
+    this.add(name.toLowerCase(), bytes);
+    return undefined;
+  }
+
+  get signers(): readonly string[] {
+    return this.#catalog?.content.signers ?? [];
+  }
+
+  /**
+   * Whether the catalog vouches for the files: Windows loads no other driver, and asks before it installs other files.
+   * @throws UsageError when it does not know a driver, for a 64-bit Windows
+   */
+  checkCoverage(
+    installs: ReadonlyMap<string, InfInstall>,
+    target: InfTarget,
+    checks: PackageChecks,
+    warnings: string[],
+  ): void {
+    const catalog = this.#catalog;
+    if (catalog === undefined) return;
+    const drivers = new Set(
+      [...installs.values()].flatMap(({ services, copies }) => {
+        const names = new Set(services.map(({ binary }) => binary.split('\\').at(-1)!.toLowerCase()));
+        return copies.filter(({ name }) => names.has(name.toLowerCase())).map(({ source }) => source.toLowerCase());
+      }),
+    );
+    for (const [key, { path, bytes }] of this.#files) {
+      if (key === catalog.name || isCovered(this.g, catalog.content, bytes)) continue;
+      const text = `${path} is not the file that ${catalog.name} vouches for`;
+      if (!drivers.has(key)) warnings.push(text);
+      else if (target.architecture === 'x86' || checks.allowUnsigned === true)
+        warnings.push(`${text}: unsigned driver`);
+      else {
+        throw new UsageError(`${text}: a 64-bit Windows loads no unsigned driver`, {
+          hint: 'allowUnsigned takes it all the same',
+        });
+      }
+    }
+    if (catalog.content.signers.length === 0) warnings.push(`${catalog.name} carries no signature`);
   }
 
   /** @throws FsError ENOENT that names every missing file */

@@ -42,6 +42,8 @@ export interface InjectedPackage {
   readonly version: string;
   readonly services: readonly { readonly name: string; readonly start: number; readonly imagePath: string }[];
   readonly hardwareIds: readonly string[];
+  /** Who signed its catalog, by the names in the certificates. Whether to trust them is the guest's to decide. */
+  readonly signers: readonly string[];
 }
 
 /** What an injection did. */
@@ -262,5 +264,6 @@ function describe(pack: DriverPackage, published: Published): InjectedPackage {
       imagePath: imagePath(service, published),
     })),
     hardwareIds: pack.devices.map(({ hardwareId }) => hardwareId),
+    signers: pack.signers,
   };
 }

@@ -20,12 +20,3 @@ export function machineOf(bytes: Uint8Array): InfArchitecture | undefined {
   if (at + 6 > bytes.length || view.getUint32(at, true) !== 0x0000_4550) return undefined;
   return MACHINES.get(view.getUint16(at + 4, true));
 }
-
-/** Whether bytes are a signed catalog: DER of PKCS #7 ContentInfo with signedData (RFC 2315, section 7). */
-export function isCatalog(bytes: Uint8Array): boolean {
-  const SIGNED_DATA = [0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x07, 0x02];
-  if (bytes[0] !== 0x30) return false;
-  const first = bytes[1] ?? 0;
-  const header = first < 0x80 ? 2 : 2 + (first & 0x7f);
-  return SIGNED_DATA.every((byte, i) => bytes[header + i] === byte);
-}

@@ -1,6 +1,8 @@
+import { CorruptImageError } from '@vmcraft/core/errors';
 import type { Session } from '@vmcraft/core/guest';
+import { type Catalog, readCatalog } from '../catalog/catalog.js';
+import { isCovered } from '../catalog/program-hash.js';
 import { type GuestWindows, readGuestWindows } from '../drivers/guest-windows.js';
-import { isCatalog } from '../drivers/machine-type.js';
 import { describeTarget } from '../inf/index.js';
 import { requireMachineHive } from '../volume/hive-file.js';
 import { WindowsVolume } from '../volume/windows-volume.js';
@@ -8,8 +10,13 @@ import { type Binding, findBinding } from './binding.js';
 import { type BootBus, BUS_DEVICES, BUSES, type BusDevice, COMMON_SERVICES } from './buses.js';
 import { checkService } from './service-check.js';
 
-/** Bytes of a catalog that tell that it is one. */
-const CATALOG_HEAD = 64;
+/** Bytes of a catalog: that of virtio-win's largest package has 15 KB. */
+const MAX_CATALOG = 16 << 20;
+/** Catalogs that are looked at for one driver. */
+const MAX_CATALOGS = 2000;
+/** Below System32: the catalogs that Windows trusts; those of packages that do not come with it. */
+const CATALOG_ROOT = 'CatRoot/{F750E6C3-38EE-11D1-85E5-00C04FC295EE}';
+const OEM_CATALOG = /^oem\d+\.cat$/i;
 
 /** One device of a bus, link by link. */
 export interface DeviceReport {
@@ -22,6 +29,8 @@ export interface DeviceReport {
   readonly file?: string;
   /** Path of the catalog, `windows` for drivers that come with Windows, `embedded` for a signature in the file. */
   readonly catalog?: string;
+  /** Who signed the catalog, by the names in the certificates; not verified. */
+  readonly signers?: readonly string[];
   /** What is missing; empty when every link resolves. */
   readonly problems: readonly string[];
 }
@@ -69,6 +78,13 @@ export async function verifyDrivers(g: Session): Promise<BootReport> {
   };
 }
 
+/** What vouches for a driver, or why a catalog does not. */
+interface Voucher {
+  readonly path?: string;
+  readonly signers?: readonly string[];
+  readonly reason?: string;
+}
+
 /** Follows the links of one device after the other. */
 class Verifier {
   constructor(
@@ -86,34 +102,67 @@ class Verifier {
     const base = { device: name, id, ...(inf === undefined ? {} : { inf }) };
     if (broken !== undefined || service === undefined) return { ...base, problems: [broken ?? 'no service'] };
     const found = await checkService(this.volume, this.system, this.guest, service);
-    const catalog = await this.#catalog(binding, found.isSigned);
-    const isUnsigned = catalog === undefined && this.guest.architecture !== 'x86';
+    const catalog = await this.#catalog(binding, found.file);
+    const voucher = catalog.path ?? (found.isSigned ? 'embedded' : undefined);
+    const isUnsigned = voucher === undefined && this.guest.architecture !== 'x86';
     return {
       ...base,
       service,
       ...(found.start === undefined ? {} : { start: found.start }),
       ...(found.file === undefined ? {} : { file: found.file }),
-      ...(catalog === undefined ? {} : { catalog }),
+      ...(voucher === undefined ? {} : { catalog: voucher }),
+      ...(catalog.signers === undefined ? {} : { signers: catalog.signers }),
       problems: [
         ...found.problems,
-        ...(isUnsigned ? [`${service} has no catalog, and a 64-bit Windows loads no unsigned driver`] : []),
+        ...(isUnsigned
+          ? [`${service} has no catalog${catalog.reason ?? ''}, and a 64-bit Windows loads no unsigned driver`]
+          : []),
       ],
     };
   }
 
-  /** What vouches for the driver: its package's catalog, Windows itself, or a signature in the file. */
-  async #catalog(binding: Binding, isSigned: boolean): Promise<string | undefined> {
+  /** What vouches for the driver: a catalog of its package that knows the file, or Windows itself. */
+  async #catalog(binding: Binding, driver: string | undefined): Promise<Voucher> {
     const { inf, package: name } = binding;
-    if (inf !== undefined && !/^oem\d+\.inf$/i.test(inf)) return 'windows';
-    const folder =
-      name === undefined ? undefined : `${this.volume.systemRoot}/System32/DriverStore/FileRepository/${name}`;
-    for (const file of folder === undefined ? [] : await this.volume.list(folder)) {
-      if (!file.toLowerCase().endsWith('.cat')) continue;
-      const head = await this.volume.head(`${folder}/${file}`, CATALOG_HEAD);
-      if (head !== undefined && isCatalog(head)) return this.volume.truePath(`${folder}/${file}`);
+    if (inf !== undefined && !/^oem\d+\.inf$/i.test(inf)) return { path: 'windows' };
+    const root = `${this.volume.systemRoot}/System32`;
+    const bytes = driver === undefined ? undefined : await this.volume.read(driver);
+    const own =
+      name === undefined ? [] : await this.#catalogsIn(`${root}/DriverStore/FileRepository/${name}`, /\.cat$/i);
+    let reason: string | undefined;
+    for (const path of own) {
+      const catalog = await this.#open(path);
+      if (catalog !== undefined && bytes !== undefined && isCovered(this.volume.g, catalog, bytes)) {
+        return { path: await this.volume.truePath(path), signers: catalog.signers };
+      }
+      const file = path.slice(path.lastIndexOf('/') + 1);
+      reason = catalog === undefined ? ` (${file} is none)` : ` that vouches for it (${file} does not know its file)`;
     }
-    if (isSigned) return 'embedded';
-    return inf === undefined && (await this.#isOfWindows(name)) ? 'windows' : undefined;
+    if (inf === undefined && (await this.#isOfWindows(name))) return { path: 'windows' };
+    if (own.length === 0) return {};
+    // The file may be that of a newer package: Windows looks for its hash in all catalogs.
+    for (const path of bytes === undefined ? [] : await this.#catalogsIn(`${root}/${CATALOG_ROOT}`, OEM_CATALOG)) {
+      const catalog = await this.#open(path);
+      if (catalog !== undefined && isCovered(this.volume.g, catalog, bytes!)) {
+        return { path: await this.volume.truePath(path), signers: catalog.signers };
+      }
+    }
+    return reason === undefined ? {} : { reason };
+  }
+
+  async #catalogsIn(folder: string, pattern: RegExp): Promise<readonly string[]> {
+    const names = (await this.volume.list(folder)).filter((name) => pattern.test(name));
+    return names.slice(0, MAX_CATALOGS).map((name) => `${folder}/${name}`);
+  }
+
+  async #open(path: string): Promise<Catalog | undefined> {
+    const bytes = await this.volume.read(path, MAX_CATALOG);
+    try {
+      return bytes === undefined ? undefined : readCatalog(bytes, path);
+    } catch (error) {
+      if (error instanceof CorruptImageError) return undefined;
+      throw error;
+    }
   }
 
   /** Before Windows 8 the service names its package; that of Windows itself has its INF under its own name. */
