@@ -41,6 +41,7 @@ export {
 export { peArchitecture } from './inspect/architecture.js';
 export { WindowsInspector } from './inspect/inspector.js';
 export { plugin } from './plugin.js';
+export { type BootPreparation, type PrepareBootOptions, prepareBoot } from './prepare/prepare-boot.js';
 export { GuestRegistry, type ListedKey, type RegistryPlace } from './registry/guest-registry.js';
 export type { ListedValue } from './registry/registry-value.js';
 export { type ResetPasswordOptions, resetPassword } from './sam/reset-password.js';

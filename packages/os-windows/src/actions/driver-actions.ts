@@ -1,6 +1,7 @@
-import { arg, Bool, defineAction, FileIn, Key, PlainString, plainValue, StringList } from '@vmcraft/core/guest';
+import { arg, Bool, defineAction, FileIn, Int, Key, PlainString, plainValue, StringList } from '@vmcraft/core/guest';
 import type { InjectionResult, InjectOptions } from '../drivers/inject.js';
 import type { FirstBootScript } from '../firstboot/firstboot.js';
+import type { BootPreparation } from '../prepare/prepare-boot.js';
 import type { StartType } from '../services/set-service.js';
 import type { BootReport } from '../verify/verify-drivers.js';
 
@@ -53,6 +54,37 @@ export const driverActions = [
     returns: plainValue<BootReport>('buses with their links'),
     doc: 'Prove, without starting it, from which buses the mounted Windows boots: for ide, sata, virtio-blk, virtio-scsi and nvme every link from the hardware id to service, file, start type and catalog is followed, and what is missing is named. Writes nothing.',
     run: async (g) => (await import('../verify/verify-drivers.js')).verifyDrivers(g),
+  }),
+  defineAction({
+    name: 'prepare_boot',
+    theme,
+    since,
+    args: [],
+    options: {
+      all: Bool,
+      stayonerror: Bool,
+      disableformer: Bool,
+      onlinedisks: Bool,
+      installdrivers: Bool,
+      fallbackloader: Bool,
+      showconsole: Bool,
+      heads: Int,
+    },
+    returns: plainValue<BootPreparation>('files, registry values and boot entries'),
+    doc: "Prepare the mounted Windows to start on another hypervisor; each step is done only when it is asked for. `stayonerror`: a stop error stays on the screen. `disableformer`: drivers of VMware, Xen, Parallels and VirtualBox are switched off and taken out of class filters. `onlinedisks`: disks on a bus that Windows has not seen come online. `installdrivers`: at the next boot pnputil installs the injected packages. `fallbackloader`: the loader that UEFI starts without boot entries (`EFI\\BOOT\\BOOTX64.EFI`) becomes Windows' boot manager. `showconsole`: the default boot entry uses graphics again. `heads`: number of heads in the boot sector, by which Windows XP and 2003 start. `all`: all of these but `heads`, as far as this Windows has a place for them. Returns what was changed.",
+    run: async (g, given) => {
+      const { prepareBoot } = await import('../prepare/prepare-boot.js');
+      return prepareBoot(g, {
+        all: given.all === true,
+        stayOnError: given.stayonerror === true,
+        disableFormerDrivers: given.disableformer === true,
+        onlineDisks: given.onlinedisks === true,
+        installDrivers: given.installdrivers === true,
+        fallbackLoader: given.fallbackloader === true,
+        showConsole: given.showconsole === true,
+        ...(given.heads === undefined ? {} : { heads: given.heads }),
+      });
+    },
   }),
   defineAction({
     name: 'firstboot',

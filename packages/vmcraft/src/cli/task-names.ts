@@ -12,6 +12,7 @@ export const TASKS: ReadonlySet<string> = new Set([
   'registry',
   'inject-driver',
   'inject-virtio',
+  'prepare-boot',
   'firstboot',
   'reset-password',
   'set-service',

@@ -69,6 +69,9 @@ export const TASK_EXAMPLES: Readonly<Record<string, string>> = {
   $ vmcraft inject-virtio disk.qcow2 virtio-win.iso
   $ vmcraft inject-virtio --driver viostor --driver netkvm disk.qcow2 ./virtio-win
   $ vmcraft doctor --boot disk.qcow2                 then it boots from virtio`,
+  'prepare-boot': `Examples:
+  $ vmcraft prepare-boot --all disk.qcow2
+  $ vmcraft prepare-boot --stay-on-error --fallback-loader disk.qcow2`,
   firstboot: `Examples:
   $ vmcraft firstboot disk.qcow2 setup.ps1 cleanup.cmd`,
   'reset-password': `Examples:

@@ -10,6 +10,25 @@ function injectionOptions(c: Command): void {
   c.option('--disable-former', 'switch off the drivers of VMware, Xen, Parallels and VirtualBox');
 }
 
+function prepareBoot(tasks: TaskBuilder): void {
+  tasks.disks(
+    'prepare-boot DISK',
+    'prepare a Windows guest to start on another hypervisor',
+    0,
+    (c) => {
+      c.option('--stay-on-error', 'after a stop error Windows shows it instead of starting again');
+      c.option('--disable-former', 'switch off the drivers of VMware, Xen, Parallels and VirtualBox');
+      c.option('--online-disks', 'disks on a bus that Windows has not seen come online');
+      c.option('--install-drivers', 'at the next boot pnputil installs the packages that were injected');
+      c.option('--fallback-loader', 'UEFI: the loader that starts without boot entries is that of Windows');
+      c.option('--show-console', 'the default boot entry uses graphics again');
+      c.option('--heads <number>', 'heads in the boot sector, by which Windows XP and 2003 start');
+      c.option('--all', 'all of these but --heads, as far as the guest has a place for them');
+    },
+    async (context, _words, o) => (await import('./prepare-boot.js')).prepareBootTask(context, o, o),
+  );
+}
+
 /** Tasks for Windows guests. */
 export function windowsTasks(tasks: TaskBuilder): void {
   tasks.disks(
@@ -41,6 +60,7 @@ export function windowsTasks(tasks: TaskBuilder): void {
         ...((o.driver as string[]).length === 0 ? {} : { drivers: o.driver as string[] }),
       }),
   );
+  prepareBoot(tasks);
   tasks.disks(
     'firstboot DISK SCRIPT...',
     'have scripts run once when a Windows guest boots next',

@@ -18,7 +18,7 @@ async function perform<T>(guest: OpenedGuest, name: string, args: readonly unkno
 }
 
 /** Call one action on the mounted guest and commit. */
-async function change<T>(
+export async function change<T>(
   context: TaskContext,
   disks: DiskOptions,
   action: string,
