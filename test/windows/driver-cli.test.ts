@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -94,6 +94,11 @@ describe.runIf(requireTools(...LOOK_ALIKE_NEEDS, 'hivexget', 'ntfsfix'))('Window
     const drivers = join(folder, 'drivers');
     const task = await cli(['inject-driver', '--json', disk.image, join(drivers, 'NetKVM'), 'netkvm.inf']);
     expect(JSON.parse(task.stdout)).toMatchObject({ packages: [{ inf: 'netkvm.inf', className: 'Net' }] });
+    const real = fileURLToPath(new URL('../../../shared/data/driver/qemufwcfg', import.meta.url));
+    if (existsSync(real)) {
+      const found = await cli(['inject-driver', '--dry-run', disk.image, real]);
+      expect(found.stdout).toContain('qemufwcfg.inf 1.0.0.0 is oem10.inf, signed by Red Hat, Inc.\n');
+    }
     const shell = await cli(['-a', disk.image, '--inject-driver', join(drivers, 'viostor'), 'viostor.inf']);
     expect(shell.stderr).not.toContain('error');
     expect(shell.status).toBe(0);

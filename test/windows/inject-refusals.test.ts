@@ -128,6 +128,7 @@ describe.runIf(requireTools(...LOOK_ALIKE_NEEDS, 'genisoimage'))('driver injecti
     );
     const g = await GuestFS.open(image, { format: 'raw' });
     await g.mountRoot();
+    expect((await g.inspectOsInfo())[0]?.windows?.hibernated?.value).toBe(true);
     await expect(g.injectDriver(drivers)).rejects.toThrow(/Windows is hibernated/);
     await expect(g.resetPassword('Alice')).rejects.toThrow(/Windows is hibernated/);
     await g.rollback();

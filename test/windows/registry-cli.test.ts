@@ -75,6 +75,12 @@ describe.runIf(requireTools(...LOOK_ALIKE_NEEDS, 'hivexsh', 'hivexregedit'))(
       expect(stdout).toBe(theirs(LOOKING));
     });
 
+    it('knows the control set that is current, as a running Windows does', async () => {
+      const { stdout, stderr } = await ours(['cd currentcontrolset\\Services', 'cd']);
+      expect(stderr).toBe('');
+      expect(stdout).toMatch(/^\\ControlSet00\d\\Services$/m);
+    });
+
     it('changes a hive in the shell as hivexsh does', async () => {
       const { stdout, stderr } = await ours(CHANGING, '-w');
       expect(stderr).toBe('');
@@ -94,6 +100,7 @@ describe.runIf(requireTools(...LOOK_ALIKE_NEEDS, 'hivexsh', 'hivexregedit'))(
       const before = sum();
       for (const [lines, options, message] of [
         [['cd nothing'], [], 'there is no such key'],
+        [['cd Select', 'cd CurrentControlSet'], [], 'there is no such key'],
         [['lsval nothing'], [], 'there is no such value'],
         [['frobnicate'], [], "unknown command 'frobnicate'"],
         [['add x', 'commit'], [], 'read-only'],

@@ -100,7 +100,7 @@ export class HiveShell {
         names = names.slice(0, -1);
         continue;
       }
-      const next = await key.subkey(name);
+      const next = (await key.subkey(name)) ?? (names.length === 0 ? await this.#controlSet(name) : undefined);
       if (next === undefined)
         throw new FsError('ENOENT', { operation: 'cd', path: name, reason: 'there is no such key' });
       key = next;
@@ -109,6 +109,14 @@ export class HiveShell {
     this.#key = key;
     this.#path = names;
     return NOTHING;
+  }
+
+  /** The control set that `CurrentControlSet` stands for: only running systems have that key. */
+  async #controlSet(name: string): Promise<HiveKey | undefined> {
+    if (name.toLowerCase() !== 'currentcontrolset') return undefined;
+    const current = (await (await this.hive.key('Select'))?.value('Current'))?.data;
+    if (typeof current !== 'number') return undefined;
+    return this.hive.root.subkey(`ControlSet${String(current).padStart(3, '0')}`);
   }
 
   async #ls(rest: string): Promise<HiveShellResult> {

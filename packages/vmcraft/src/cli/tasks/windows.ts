@@ -60,9 +60,10 @@ async function report(context: TaskContext, result: InjectionResult): Promise<vo
   for (const warning of result.warnings) await note(context, `warning: ${warning}`);
   if (context.global.json) return printJson(context, result);
   const lines = [`${result.windows}\n`];
-  for (const { inf, version, publishedInf, services } of result.packages) {
+  for (const { inf, version, publishedInf, services, signers } of result.packages) {
     const names = services.map(({ name, start }) => `${name} (${start === 0 ? 'boot' : `start ${start}`})`).join(', ');
-    lines.push(`  ${inf} ${version} is ${publishedInf}${names === '' ? '' : `: ${names}`}\n`);
+    const signed = signers.length === 0 ? '' : `, signed by ${signers.join(', ')}`;
+    lines.push(`  ${inf} ${version} is ${publishedInf}${signed}${names === '' ? '' : `: ${names}`}\n`);
   }
   for (const { inf, reason } of result.skipped) lines.push(`  ${inf} was left out: ${reason}\n`);
   if (result.disabled.length > 0) lines.push(`  switched off: ${result.disabled.join(', ')}\n`);
