@@ -9,6 +9,8 @@ import type {
   FsStat,
   FsStatvfs,
   IoOptions,
+  SubvolumeFacts,
+  SubvolumesFs,
   XattrFs,
 } from '@vmcraft/core/contracts';
 import { S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from '@vmcraft/core/contracts';
@@ -18,6 +20,7 @@ import { type BtrfsNode, type Inode, readInode } from './inode.js';
 import { FILE_TYPES, Id, Type } from './layout.js';
 import { NodeNumbers } from './node-numbers.js';
 import type { Subvolume } from './subvolume.js';
+import { listSubvolumes } from './subvolumes.js';
 import { LAST_OFFSET } from './tree.js';
 import type { Volume } from './volume.js';
 
@@ -27,10 +30,10 @@ const LINK_MAX = 65_536;
 const HELD_INODES = 1024;
 
 /** A subvolume of a Btrfs, and those below it, opened for reading. */
-export class BtrfsFileSystem implements FileSystem, XattrFs {
+export class BtrfsFileSystem implements FileSystem, XattrFs, SubvolumesFs {
   readonly readonly = true;
   readonly caseInsensitive = false;
-  readonly abilities: ReadonlySet<FsAbility> = new Set<FsAbility>(['xattr']);
+  readonly abilities: ReadonlySet<FsAbility> = new Set<FsAbility>(['xattr', 'subvolumes']);
   readonly root: BtrfsNode;
   readonly #numbers: NodeNumbers;
   readonly #inodes = new Map<number, Inode>();
@@ -174,6 +177,16 @@ export class BtrfsFileSystem implements FileSystem, XattrFs {
 
   async removeXattr(): Promise<void> {
     throw new FsError('EROFS', { operation: 'removexattr' });
+  }
+
+  async subvolumes(): Promise<readonly SubvolumeFacts[]> {
+    this.#open('subvolumes');
+    return listSubvolumes(this.volume);
+  }
+
+  async defaultSubvolume(): Promise<number> {
+    this.#open('defaultSubvolume');
+    return this.volume.defaultSubvolume();
   }
 
   async close(): Promise<void> {

@@ -18,4 +18,4 @@ export { BtrfsFileSystem } from './btrfs-filesystem.js';
 export { MissingDeviceError } from './devices.js';
 export { btrfsDriver } from './driver.js';
 export { plugin } from './plugin.js';
-export { listSubvolumes, type SubvolumeFacts } from './subvolumes.js';
+export { listSubvolumes } from './subvolumes.js';

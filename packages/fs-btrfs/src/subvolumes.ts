@@ -1,25 +1,9 @@
 import { decodeFileName, toSafeInteger } from '@vmcraft/core/binary';
+import type { SubvolumeFacts } from '@vmcraft/core/contracts';
 import { CorruptImageError } from '@vmcraft/core/errors';
 import { Id, InodeRef, ROOT_READONLY, RootItem, RootItemUuid, RootRef, Type } from './layout.js';
 import { LAST_OFFSET } from './tree.js';
 import type { Volume } from './volume.js';
-
-/** A subvolume as `btrfs subvolume list` and `show` describe it. */
-export interface SubvolumeFacts {
-  readonly id: number;
-  /** Id of the subvolume in which it lies. */
-  readonly parentId: number;
-  /** From the top of the file system, without a leading slash. */
-  readonly path: string;
-  readonly generation: number;
-  readonly originalGeneration: number;
-  readonly uuid: string | undefined;
-  readonly parentUuid: string | undefined;
-  readonly receivedUuid: string | undefined;
-  /** Seconds since the epoch. */
-  readonly created: number | undefined;
-  readonly isReadOnly: boolean;
-}
 
 /** Subvolumes within each other, and directories above one, at most. */
 const MAX_DEPTH = 4096;

@@ -107,6 +107,7 @@ export interface FsAbilities {
   readonly flags: InodeFlagsFs;
   readonly tune: TunableFs;
   readonly resize: ResizableFs;
+  readonly subvolumes: SubvolumesFs;
 }
 
 /** A file system opened for reading. Works on nodes, never on paths: links and mounts belong to the VFS above. */
@@ -236,6 +237,33 @@ export interface TunableFs {
 export interface ResizableFs {
   minimumSize(): Promise<number>;
   resize(size: number): Promise<void>;
+}
+
+/** A subvolume as `btrfs subvolume list` and `show` describe it. */
+export interface SubvolumeFacts {
+  readonly id: number;
+  /** Id of the subvolume in which it lies. */
+  readonly parentId: number;
+  /** From the top of the file system, without a leading slash. */
+  readonly path: string;
+  /** Transaction of its last change, and of its creation. */
+  readonly generation: number;
+  readonly originalGeneration: number;
+  readonly uuid: string | undefined;
+  /** UUID of the subvolume that it is a snapshot of. */
+  readonly parentUuid: string | undefined;
+  readonly receivedUuid: string | undefined;
+  /** Seconds since the epoch. */
+  readonly created: number | undefined;
+  readonly isReadOnly: boolean;
+}
+
+/** Ability `subvolumes`: holds several trees, of which one is opened. */
+export interface SubvolumesFs {
+  /** All but the top one, by id. @throws CorruptImageError */
+  subvolumes(): Promise<readonly SubvolumeFacts[]>;
+  /** Id of the one that is opened when none is named. */
+  defaultSubvolume(): Promise<number>;
 }
 
 /** How to open a file system. */

@@ -24,6 +24,7 @@ import { GuestMounts } from './mounts.js';
 import { type PerformanceMetrics, PhaseClock } from './performance.js';
 import type { FilesystemSupport, SessionServices } from './services.js';
 import { defaultSettings, type SessionSettings } from './settings.js';
+import { listedSubvolumes } from './subvolumes.js';
 import { TreeLoan } from './tree-loan.js';
 
 /** How a session behaves. */
@@ -233,6 +234,7 @@ export class Session implements Closable {
       open: (mountable) => opened.mounts.acquire(mountable, true),
       release: (fs) => opened.filesystems.release(fs),
       canMount: (type) => isReadUnasked(this.services.filesystemSupport(type)),
+      subvolumes: (device) => listedSubvolumes(this, device, new Set()),
       inspectors: () => this.services.inspectors(),
       warn: this.warn,
       signal: this.signal,

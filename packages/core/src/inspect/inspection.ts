@@ -18,6 +18,8 @@ export interface InspectionSources {
   open(mountable: string): Promise<FileSystem>;
   release(fs: FileSystem): Promise<void>;
   canMount(type: string): boolean;
+  /** Mountables of the subvolumes on a device, without the default one. */
+  subvolumes?(device: string): Promise<readonly string[]>;
   inspectors(): Promise<readonly OsInspector[]>;
   readonly warn: WarningSink;
   readonly signal?: AbortSignal;
@@ -45,6 +47,20 @@ export class Inspection {
     return this.#filesystems;
   }
 
+  /** Mountables where a system may be: each file system, then its subvolumes. One over several devices counts once. */
+  async #candidates(): Promise<readonly string[]> {
+    const found: string[] = [];
+    const seen = new Set<string>();
+    for (const { mountable, type, uuid, canMount } of this.filesystems) {
+      if (!canMount) continue;
+      const isShared = type === 'btrfs' && uuid !== undefined;
+      if (isShared && seen.has(uuid)) continue;
+      if (isShared) seen.add(uuid);
+      found.push(mountable, ...((await this.#sources.subvolumes?.(mountable)) ?? []));
+    }
+    return found;
+  }
+
   /** The system whose root is this mountable. */
   find(root: string): OperatingSystem | undefined {
     return this.#found.get(root)?.os;
@@ -63,8 +79,7 @@ export class Inspection {
   async #run(): Promise<void> {
     const inspectors = await this.#sources.inspectors();
     await this.#withView(async (view) => {
-      for (const { mountable, canMount } of this.filesystems) {
-        if (!canMount) continue;
+      for (const mountable of await this.#candidates()) {
         for (const inspector of inspectors) {
           const os = await this.#attempt(inspector, view, mountable);
           if (os === undefined) continue;

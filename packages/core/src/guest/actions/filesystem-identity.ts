@@ -7,6 +7,7 @@ import { signatureOf } from '../block-facts.js';
 import { setLabel, setUuid } from '../filesystem-labels.js';
 import { parseMountable } from '../mountable.js';
 import type { Session } from '../session.js';
+import { listedSubvolumes } from '../subvolumes.js';
 
 const mountable = arg('mountable', Mountable);
 const label = arg('label', PlainString);
@@ -16,7 +17,7 @@ const uuid = arg('uuid', PlainString);
 const NO_FILESYSTEM = new Set(['e3c9e316-0b5c-4db8-817d-f92df00215ae', '5808c8aa-7e8f-42e0-85d2-e1e90434cfb3']);
 
 /** Mountables and their types: whole disks first, then partitions, then volumes. Members of arrays are left out. */
-function listFilesystems(g: Session): Record<string, string> {
+async function listFilesystems(g: Session): Promise<Record<string, string>> {
   const order = ['disk', 'partition', 'volume'];
   const rank = (name: string): number => order.indexOf(g.storage.find(name)?.kind ?? '');
   const found = listGuestFilesystems(g.storage, () => true)
@@ -25,7 +26,13 @@ function listFilesystems(g: Session): Record<string, string> {
       return !type.endsWith('_member') && (guid === undefined || !NO_FILESYSTEM.has(guid));
     })
     .map(({ mountable: name, type }): [string, string] => [name, type]);
-  return Object.fromEntries(found.sort(([a], [b]) => rank(a) - rank(b)));
+  const listed: [string, string][] = [];
+  const seen = new Set<string>();
+  for (const [name, type] of found.sort(([a], [b]) => rank(a) - rank(b))) {
+    listed.push([name, type]);
+    for (const subvolume of await listedSubvolumes(g, name, seen)) listed.push([subvolume, type]);
+  }
+  return Object.fromEntries(listed);
 }
 
 /** The first device for which a fact has a value. @throws FsError ENOENT */

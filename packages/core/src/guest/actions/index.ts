@@ -2,6 +2,7 @@ import { aclCapsActions } from './acl-caps.js';
 import { archiveActions } from './archive.js';
 import { blockCopyActions } from './block-copy.js';
 import { blockDeviceActions } from './block-device.js';
+import { btrfsActions } from './btrfs.js';
 import { checksumActions } from './checksum.js';
 import { conversionActions } from './conversion.js';
 import { e2fsMakeActions } from './e2fs-make.js';
@@ -59,6 +60,7 @@ export const allActions = [
   ...luksActions,
   ...ntfsActions,
   ...xfsActions,
+  ...btrfsActions,
   ...transferActions,
   ...archiveActions,
   ...checksumActions,
