@@ -49,8 +49,15 @@ module.exports = {
       from: { path: '^packages/((backend|fs|storage|os|format)-[a-z0-9]+)/src' },
       to: {
         path: '^packages/',
-        pathNot: ['^packages/core/', '^packages/$1/', '^packages/format-regf/'],
+        pathNot: ['^packages/core/', '^packages/$1/', '^packages/format-regf/', '^packages/backend-nbd/'],
       },
+    },
+    {
+      name: 'backend-nbd-only-for-fs-host',
+      comment: 'docs/adr/0014-attach-and-host-mounts.md',
+      severity: 'error',
+      from: { path: '^packages/', pathNot: '^packages/(fs-host|backend-nbd|vmcraft)/' },
+      to: { path: '^packages/backend-nbd/src' },
     },
     {
       name: 'format-regf-only-for-os-windows',

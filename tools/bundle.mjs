@@ -1,6 +1,16 @@
 // Bundles the command `vmcraft` with everything it needs into packages/vmcraft/dist/bundle: `cli.js`, which loads the other parts with
 // the code that V8 compiled in an earlier run. Parts that are rarely needed are files of their own.
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
@@ -74,13 +84,14 @@ function asScript(path, text) {
       return '';
     })
     .replace(/\bimport\(("\.\/[^"]+")\)/g, 'Promise.resolve().then(()=>require($1))')
+    .replaceAll('import.meta.url', 'vmcraftUrl')
     // An import of something outside.
     .replace(/(?<![\w$.])import\(/g, 'vmcraftImport(');
   const missed = /(^|[;}\n])(import|export)[\s{*"].{0,60}/.exec(body);
   if (missed !== null) throw new Error(`${path}: not understood: ${missed[0]}`);
   const names = exported[1] ?? (exported[2] && `${exported[2]} as default`) ?? '';
   const exports = names.split(',').filter(Boolean).map(exportAsAssignment);
-  return `(function(require,vmcraftExports,vmcraftImport){"use strict";${imports.join('')}${body}${exports.join('')}})`;
+  return `(function(require,vmcraftExports,vmcraftImport,vmcraftUrl){"use strict";${imports.join('')}${body}${exports.join('')}})`;
 }
 
 /** `{a as b}`, `* as c` or `d,{a}` from a module. */
@@ -126,6 +137,11 @@ for (const [name, text] of files) {
   utimesSync(fresh, started, started);
   renameSync(fresh, path);
 }
+// Programs that the bundle starts lie beside it.
+cpSync(join(root, 'packages/fs-host/helper'), join(folder, '../helper'), {
+  recursive: true,
+  filter: (path) => !path.includes('__pycache__'),
+});
 for (const name of readdirSync(folder)) {
   const path = join(folder, name);
   if (!files.has(name) && statSync(path).mtimeMs < Date.now() - KEEP_MS) rmSync(path);

@@ -25,7 +25,7 @@ export class ByteStream {
       this.fail(this.#hostError('connection', messageOf(error), (error as NodeJS.ErrnoException).code, error)),
     );
     socket.on('close', () =>
-      this.fail(this.#hostError('connection', 'the server closed the connection', 'ECONNRESET')),
+      this.fail(this.#hostError('connection', 'the other side closed the connection', 'ECONNRESET')),
     );
   }
 

@@ -17,4 +17,6 @@ export { type AllocationRun, type NbdAddress, NbdClient } from './client.js';
 export { NbdDevice } from './device.js';
 export type { Negotiated } from './handshake.js';
 export { plugin } from './plugin.js';
+export type { NbdExport } from './server/export.js';
+export { type NbdListen, type NbdServeOptions, type NbdServer, serveNbd } from './server/server.js';
 export { NBD_SCHEMES, parseNbdUri } from './uri.js';

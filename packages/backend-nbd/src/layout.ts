@@ -30,21 +30,34 @@ export const OptionReply = struct('NBD option reply', 20, {
 export const OPTION_REPLY_MAGIC = 0x0003e889045565a9n;
 
 /** "Option types". */
-export const Option = { exportName: 1, abort: 2, startTls: 5, go: 7, structuredReply: 8, setMetaContext: 10 } as const;
+export const Option = {
+  exportName: 1,
+  abort: 2,
+  list: 3,
+  startTls: 5,
+  info: 6,
+  go: 7,
+  structuredReply: 8,
+  listMetaContext: 9,
+  setMetaContext: 10,
+} as const;
 
 /** "Option reply types"; errors have bit 31 set. */
 export const Reply = {
   ack: 1,
+  server: 2,
   info: 3,
   metaContext: 4,
   errorBit: 0x80000000,
   errUnsupported: 0x80000001,
+  errInvalid: 0x80000003,
   errTlsRequired: 0x80000005,
   errUnknown: 0x80000006,
+  errTooBig: 0x80000009,
 } as const;
 
 /** Information types of `NBD_OPT_GO`. */
-export const Info = { export: 0, blockSize: 3 } as const;
+export const Info = { export: 0, name: 1, description: 2, blockSize: 3 } as const;
 export const InfoExport = struct('NBD_INFO_EXPORT', 12, { type: [0, u16be], size: [2, u64be], flags: [10, u16be] });
 export const InfoBlockSize = struct('NBD_INFO_BLOCK_SIZE', 14, {
   type: [0, u16be],
@@ -57,10 +70,14 @@ export const ExportNameReply = struct('NBD_OPT_EXPORT_NAME reply', 10, { size: [
 
 /** "Transmission flags". */
 export const TransmissionFlag = {
+  hasFlags: 1 << 0,
   readOnly: 1 << 1,
   sendFlush: 1 << 2,
+  sendFua: 1 << 3,
   sendTrim: 1 << 5,
   sendWriteZeroes: 1 << 6,
+  sendDf: 1 << 7,
+  canMultiConn: 1 << 8,
 } as const;
 
 /** "Request message". */
@@ -77,6 +94,9 @@ export const REQUEST_MAGIC = 0x25609513;
 /** "Request types". */
 export const Command = { read: 0, write: 1, disconnect: 2, flush: 3, trim: 4, writeZeroes: 6, blockStatus: 7 } as const;
 
+/** "Command flags". */
+export const CommandFlag = { fua: 1 << 0, noHole: 1 << 1, df: 1 << 2, reqOne: 1 << 3 } as const;
+
 /** "Simple reply message". */
 export const SimpleReply = struct('NBD simple reply', 16, { magic: [0, u32be], error: [4, u32be], cookie: [8, u64be] });
 export const SIMPLE_REPLY_MAGIC = 0x67446698;
@@ -92,7 +112,14 @@ export const Chunk = struct('NBD structured reply chunk', 20, {
 export const CHUNK_MAGIC = 0x668e33ef;
 export const CHUNK_DONE = 1;
 /** "Structured reply types"; errors have bit 15 set. */
-export const ChunkType = { none: 0, offsetData: 1, offsetHole: 2, blockStatus: 5, errorBit: 0x8000 } as const;
+export const ChunkType = {
+  none: 0,
+  offsetData: 1,
+  offsetHole: 2,
+  blockStatus: 5,
+  error: 0x8001,
+  errorBit: 0x8000,
+} as const;
 
 /** States of the metadata context `base:allocation`. */
 export const AllocationFlag = { hole: 1, zero: 2 } as const;

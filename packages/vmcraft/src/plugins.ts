@@ -5,6 +5,7 @@ import type { VmcraftPlugin } from '@vmcraft/core/contracts';
 import { plugin as fsBtrfs } from '@vmcraft/fs-btrfs/plugin';
 import { plugin as fsExt } from '@vmcraft/fs-ext/plugin';
 import { plugin as fsFat } from '@vmcraft/fs-fat/plugin';
+import { plugin as fsHost } from '@vmcraft/fs-host/plugin';
 import { plugin as fsIso9660 } from '@vmcraft/fs-iso9660/plugin';
 import { plugin as fsNtfs } from '@vmcraft/fs-ntfs/plugin';
 import { plugin as fsSquashfs } from '@vmcraft/fs-squashfs/plugin';
@@ -25,6 +26,7 @@ export const defaultPlugins: readonly VmcraftPlugin[] = [
   fsBtrfs,
   fsExt,
   fsFat,
+  fsHost,
   fsIso9660,
   fsNtfs,
   fsSquashfs,

@@ -1,5 +1,6 @@
 import type { BlockDevice } from './block.js';
 import type { SectorCipher } from './ciphers.js';
+import type { CommandRunner } from './command.js';
 import type { FsDriver } from './filesystem.js';
 import type { HostFiles } from './host.js';
 import type { Closable, WarningSink } from './io.js';
@@ -71,14 +72,6 @@ export interface ImageInfo {
   readonly backingFile?: string;
   /** Format-specific facts: cluster size, compat level, subformat … */
   readonly details: Readonly<Record<string, string | number | boolean>>;
-}
-
-/** Runs programs of a guest; only heavier backends have one. */
-export interface CommandRunner {
-  run(
-    argv: readonly string[],
-    options?: { readonly signal?: AbortSignal },
-  ): Promise<{ status: number; stdout: Uint8Array; stderr: Uint8Array }>;
 }
 
 /** One opened drive. */

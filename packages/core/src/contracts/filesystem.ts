@@ -281,6 +281,8 @@ export interface FsOpenOptions {
   readonly deviceName?: string;
   /** Other devices whose signature has the same type and UUID: those of a file system that lies on several. */
   readonly peers?: () => Promise<readonly BlockDevice[]>;
+  /** Type as blkid names it, where something else has told already. */
+  readonly type?: string;
 }
 
 /** Guards against hostile images. */
@@ -323,8 +325,8 @@ export interface CheckReport {
 /** A family of file systems: probe, open, make. */
 export interface FsDriver {
   readonly name: string;
-  /** Whether this driver can run here; cheap. Drivers that need nothing of the host have no such method. */
-  available?(): Promise<Availability>;
+  /** Whether this driver can run here, and open `type`; cheap. Drivers that need nothing of the host have no such method. */
+  available?(type?: string, readonly?: boolean): Promise<Availability>;
   /** Undefined when it is none of this driver's. Reads a bounded window, never writes, never throws for foreign bytes. */
   probe(device: BlockDevice): Promise<FsSignature | undefined>;
   /** @throws CorruptImageError, UnsupportedFeatureError, CapabilityError */

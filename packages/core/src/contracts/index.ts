@@ -3,6 +3,7 @@ export * from './block.js';
 export * from './choice.js';
 export * from './ciphers.js';
 export * from './codecs.js';
+export * from './command.js';
 export * from './filesystem.js';
 export * from './guest-link.js';
 export * from './host.js';

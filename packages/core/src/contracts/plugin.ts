@@ -1,4 +1,5 @@
 import type { BlockBackend } from './backend.js';
+import type { TreeRunner } from './command.js';
 import type { FsDriver } from './filesystem.js';
 import type { OsInspector } from './os.js';
 import type { StorageActivator } from './storage.js';
@@ -54,6 +55,10 @@ export interface OsDescriptor extends DescriptorBase {
   readonly kind: 'os';
   load(): Promise<OsInspector>;
 }
+export interface RunnerDescriptor extends DescriptorBase {
+  readonly kind: 'runner';
+  load(): Promise<TreeRunner>;
+}
 /** Further actions for the guest session; the table's own type belongs to core/guest. */
 export interface ActionsDescriptor extends DescriptorBase {
   readonly kind: 'actions';
@@ -68,6 +73,7 @@ export type ProviderDescriptor =
   | StorageDescriptor
   | FilesystemDescriptor
   | OsDescriptor
+  | RunnerDescriptor
   | ActionsDescriptor;
 
 /** Kinds of providers. */

@@ -1,5 +1,6 @@
 export { CapabilityError, CredentialError, HostError, LockedError } from './access.js';
 export { type ErrorData, isVmcraftError, messageOf, VmcraftError, type VmcraftErrorInit } from './base.js';
+export { CommandError } from './command.js';
 export { FS_ERROR_TEXT, FsError, type FsErrorCode } from './fs-error.js';
 export {
   CorruptImageError,

@@ -12,6 +12,8 @@ export interface OpenRequest {
   /** File-system type that the caller names; otherwise what the signature says. */
   readonly type?: string;
   readonly mountOptions?: readonly string[];
+  /** Name of the only driver to consider; otherwise the one that has it open, or the best. */
+  readonly driver?: string;
 }
 
 interface Entry {
@@ -48,6 +50,12 @@ export class OpenFilesystems {
       await this.#drop(key, entry);
       entry = undefined;
     }
+    if (entry !== undefined && request.driver !== undefined && entry.fs.identity.driver !== request.driver) {
+      const reason = `in use by ${entry.fs.identity.driver}`;
+      if (entry.users > 0) throw new FsError('EBUSY', { operation: 'mount', path: key, reason });
+      await this.#drop(key, entry);
+      entry = undefined;
+    }
     if (entry === undefined) {
       entry = { fs: await this.#open(request, device, readonly), readonly, isLoop: false, users: 0 };
       this.#entries.set(key, entry);
@@ -64,6 +72,7 @@ export class OpenFilesystems {
       readonly,
       ...(this.guest === undefined ? {} : { guest: this.guest }),
       peers: async () => this.#peersOf(device),
+      ...(request.driver === undefined ? {} : { driver: request.driver }),
       mountOptions: [
         ...(request.mountOptions ?? []),
         ...(request.mountable.subvolume === undefined ? [] : [`subvol=${request.mountable.subvolume}`]),

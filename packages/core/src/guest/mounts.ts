@@ -1,5 +1,5 @@
 import type { BorrowedMount, FileSystem } from '../contracts/index.js';
-import { FsError, UsageError } from '../errors/index.js';
+import { FsError, messageOf, UsageError } from '../errors/index.js';
 import type { Mount, Vfs } from '../vfs/index.js';
 import type { OpenFilesystems } from './filesystems.js';
 import { LoopDevice } from './loop-device.js';
@@ -44,6 +44,8 @@ export interface GuestMountRequest {
   readonly options?: string;
   /** As `mount -t`. */
   readonly type?: string;
+  /** Name of the only driver to consider. */
+  readonly driver?: string;
 }
 
 /** What is mounted where, in terms of mountables. */
@@ -88,7 +90,7 @@ export class GuestMounts {
     await this.clock.time('mount', () => this.#mount(request));
   }
 
-  async #mount({ mountable, mountpoint, options = '', type }: GuestMountRequest): Promise<void> {
+  async #mount({ mountable, mountpoint, options = '', type, driver }: GuestMountRequest): Promise<void> {
     if (!mountpoint.startsWith('/')) throw new UsageError('must be an absolute path', { argument: 'mountpoint' });
     const given = options.split(',').filter((o) => o !== '');
     const own = given.filter((o) => MOUNT_FLAGS.has(o));
@@ -99,6 +101,7 @@ export class GuestMounts {
       readonly,
       mountOptions: forDriver,
       ...(type === undefined || type === '' || type === 'auto' ? {} : { type }),
+      ...(driver === undefined ? {} : { driver }),
     });
     try {
       const isReadonly = readonly || fs.readonly;
@@ -173,10 +176,39 @@ export class GuestMounts {
     await this.#mount({ mountable: mount.source, mountpoint, options });
   }
 
+  /**
+   * Mount everything again by another driver. What it cannot mount stays as it is, but for the root.
+   * @returns mounts that stayed with their driver, and why
+   * @throws what mounting the root throws; everything is then as before
+   */
+  async moveTo(driver: string): Promise<readonly { readonly source: string; readonly reason: string }[]> {
+    const isThere = (mount: Mount): boolean => mount.fs.identity.driver === driver || mount.source.startsWith('loop:');
+    if (this.vfs.mounts.every(isThere)) return [];
+    const all = this.describe();
+    await this.umountAll();
+    const stayed: { source: string; reason: string }[] = [];
+    for (const [i, mount] of all.entries()) {
+      try {
+        await this.#mount({ ...asRequest(mount), driver });
+      } catch (error) {
+        stayed.push({ source: mount.source, reason: messageOf(error) });
+        await this.#mount(asRequest(mount));
+        if (mount.path !== '/') continue;
+        for (const rest of all.slice(i + 1)) await this.#mount(asRequest(rest));
+        throw error;
+      }
+    }
+    return stayed;
+  }
+
   async #detach(mount: Mount): Promise<void> {
     this.vfs.detach(mount);
     await this.filesystems.release(mount.fs);
   }
+}
+
+function asRequest({ source, path, options }: BorrowedMount): GuestMountRequest {
+  return { mountable: source, mountpoint: path, options };
 }
 
 function withAccess(mount: Mount, readonly: boolean): Pick<Mount, 'readonly' | 'options'> {

@@ -13,6 +13,7 @@ import type {
   OsInspector,
   ProviderChoice,
   StorageActivator,
+  TreeRunner,
   WarningSink,
 } from '../contracts/index.js';
 
@@ -29,6 +30,8 @@ export interface FilesystemRequest {
   readonly guest?: GuestLink;
   /** Other devices of the guest with the same type and UUID. */
   readonly peers?: () => Promise<readonly BlockDevice[]>;
+  /** Name of the only driver to consider. */
+  readonly driver?: string;
 }
 
 /** All writes of the session to host files, held back until they are committed. */
@@ -66,6 +69,8 @@ export interface SessionServices {
   openScratch(size: number, blockSize: 512 | 4096 | undefined): Promise<BlockSession>;
   /** Open a file system with the best driver. @throws NoProviderError, CorruptImageError, UnsupportedFeatureError … */
   openFilesystem(request: FilesystemRequest, warn: WarningSink): Promise<FileSystem>;
+  /** What can run programs over file systems mounted for it. @throws NoProviderError */
+  treeRunner?(): Promise<TreeRunner>;
   /** What the drivers say of a device whose type no signature told. */
   probeFilesystem(device: BlockDevice): Promise<FsSignature | undefined>;
   /** The driver for an ability on a type. @throws NoProviderError */

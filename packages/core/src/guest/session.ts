@@ -15,6 +15,7 @@ import { Inspection } from '../inspect/index.js';
 import { type DiscoveredDevice, StorageTree } from '../storage/index.js';
 import { Vfs } from '../vfs/index.js';
 import type { AnyAction } from './action.js';
+import { GuestCommands } from './commands.js';
 import { closeDrives, type Drive, guardUnknownRaw, type OpenDrive, openDrives } from './drives.js';
 import { EventHub } from './events.js';
 import { OpenFilesystems } from './filesystems.js';
@@ -52,6 +53,7 @@ export class Session implements Closable {
   readonly settings: SessionSettings;
   readonly events = new EventHub();
   readonly keys = new SessionKeys();
+  readonly commands = new GuestCommands(this);
   readonly clock: PhaseClock;
   readonly drives: Drive[] = [];
   readonly warnings: Warning[] = [];

@@ -15,7 +15,7 @@ export interface DoctorEntry {
   readonly availability: Availability;
 }
 
-const KINDS = ['backend', 'storage', 'filesystem', 'os', 'actions'] as const;
+const KINDS = ['backend', 'storage', 'filesystem', 'os', 'runner', 'actions'] as const;
 
 /** Every provider, what it can do, and whether it works on this host. Loads all of them. */
 export async function examineHost(registry: PluginRegistry): Promise<readonly DoctorEntry[]> {
@@ -41,6 +41,7 @@ async function examine(registry: PluginRegistry, descriptor: ProviderDescriptor)
 async function availabilityOf(registry: PluginRegistry, descriptor: ProviderDescriptor): Promise<Availability> {
   try {
     if (descriptor.kind === 'backend') return await (await registry.load(descriptor)).available();
+    if (descriptor.kind === 'runner') return await (await registry.load(descriptor)).available();
     const provider = await registry.load(descriptor);
     if (descriptor.kind !== 'filesystem') return { available: true };
     return (await (provider as FsDriver).available?.()) ?? { available: true };

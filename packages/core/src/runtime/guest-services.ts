@@ -17,6 +17,7 @@ import type {
   PayloadDecryptor,
   ProviderChoice,
   StorageActivator,
+  TreeRunner,
   WarningSink,
 } from '../contracts/index.js';
 import {
@@ -186,12 +187,13 @@ export class GuestServices implements SessionServices {
   async openFilesystem(request: FilesystemRequest, warn: WarningSink): Promise<FileSystem> {
     const { deviceName, readonly, mountOptions, device, peers } = request;
     const type = await this.#typeOf(request);
-    const driver = await this.#filesystemFor(type, deviceName, readonly);
+    const driver = await this.#filesystemFor(type, request);
     return driver.open(device, {
       readonly,
       mountOptions,
       codecs: nodeCodecs,
       deviceName,
+      type,
       ...(request.guest === undefined ? {} : { guest: request.guest }),
       ...(peers === undefined ? {} : { peers }),
       warn: (w) => warn({ ...w, source: `${deviceName}: ${w.source}` }),
@@ -216,10 +218,10 @@ export class GuestServices implements SessionServices {
   }
 
   /** @throws CapabilityError (`VMC_READ_ONLY`) when the drivers that work here can read it only */
-  async #filesystemFor(type: string, deviceName: string, readonly: boolean): Promise<FsDriver> {
-    if (readonly) return this.#usableDriver(type, deviceName, ['read']);
+  async #filesystemFor(type: string, { deviceName, readonly, driver }: FilesystemRequest): Promise<FsDriver> {
+    if (readonly) return this.#usableDriver(type, deviceName, ['read'], driver);
     try {
-      return await this.#usableDriver(type, deviceName, ['read', 'write']);
+      return await this.#usableDriver(type, deviceName, ['read', 'write'], driver);
     } catch (error) {
       if (!(error instanceof NoProviderError)) throw error;
       await this.#usableDriver(type, undefined, ['read']);
@@ -238,16 +240,23 @@ export class GuestServices implements SessionServices {
   /**
    * The best driver that works on this host.
    * @param subject device for which it is chosen; undefined when the question alone counts
+   * @param named the only one to consider
    * @throws NoProviderError
    */
-  async #usableDriver(type: string, subject: string | undefined, abilities: readonly Ability[]): Promise<FsDriver> {
+  async #usableDriver(
+    type: string,
+    subject: string | undefined,
+    abilities: readonly Ability[],
+    named?: string,
+  ): Promise<FsDriver> {
     const required: ProviderRequirement = { kind: 'filesystem', subject: type, abilities };
     const candidates = this.#registry.candidates('filesystem');
-    const { ranked, rejected } = selectProviders(candidates, required, this.#hints('filesystem'));
+    const hints = named === undefined ? this.#hints('filesystem') : { provider: named };
+    const { ranked, rejected } = selectProviders(candidates, required, hints);
     const missing: CandidateReason[] = rejected.filter(({ reason }) => !reason.startsWith('does not know'));
     for (const { descriptor } of ranked) {
       const driver = await this.#registry.load(descriptor);
-      const state = (await driver.available?.()) ?? { available: true };
+      const state = (await driver.available?.(type, !abilities.includes('write'))) ?? { available: true };
       if (state.available) {
         if (subject !== undefined) this.#chose(descriptor, subject, `${abilities.join(' and ')} ${type}`, missing);
         return driver;
@@ -255,6 +264,22 @@ export class GuestServices implements SessionServices {
       missing.push({ name: descriptor.name, reason: withRemedy(state) });
     }
     throw new NoProviderError({ wanted: `${abilities.join(' and ')} ${type}`, candidates: missing });
+  }
+
+  async treeRunner(): Promise<TreeRunner> {
+    const missing: CandidateReason[] = [];
+    for (const descriptor of this.#registry.candidates('runner')) {
+      const runner = await this.#registry.load(descriptor);
+      const { provider = runner.driver } = this.#hints('filesystem');
+      if (provider !== runner.driver) {
+        missing.push({ name: descriptor.name, reason: `'${provider}' was asked for` });
+        continue;
+      }
+      const state = await runner.available();
+      if (state.available) return runner;
+      missing.push({ name: descriptor.name, reason: withRemedy(state) });
+    }
+    throw new NoProviderError({ wanted: "run the guest's commands", candidates: missing });
   }
 
   async probeFilesystem(device: BlockDevice): Promise<FsSignature | undefined> {

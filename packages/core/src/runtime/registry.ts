@@ -3,7 +3,7 @@ import { messageOf, PluginError } from '../errors/index.js';
 
 /** Version of the plugin contract that this core speaks. */
 const API_VERSION = 1;
-const KINDS: ReadonlySet<string> = new Set(['backend', 'storage', 'filesystem', 'os', 'actions']);
+const KINDS: ReadonlySet<string> = new Set(['backend', 'storage', 'filesystem', 'os', 'runner', 'actions']);
 
 type DescriptorOf<K extends ProviderKind> = Extract<ProviderDescriptor, { kind: K }>;
 

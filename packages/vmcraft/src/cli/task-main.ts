@@ -1,6 +1,6 @@
 import { CommanderError } from 'commander';
 import { describeChain, describeError, errorToJson } from './output/error-report.js';
-import { EXIT, exitCodeOf } from './output/exit-codes.js';
+import { EXIT, ExitStatus, exitCodeOf } from './output/exit-codes.js';
 import { isBrokenPipe, StreamOutput } from './output/output.js';
 import type { GuestFactory } from './shell/guest.js';
 import { buildProgram } from './tasks/program.js';
@@ -23,6 +23,7 @@ export async function taskMain(argv: readonly string[], factory: GuestFactory): 
     await program.parseAsync(argv.map(withChecksumType), { from: 'user' });
     return EXIT.ok;
   } catch (error) {
+    if (error instanceof ExitStatus) return error.status;
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
     return report(error, global);
   }

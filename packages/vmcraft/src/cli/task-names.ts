@@ -16,6 +16,8 @@ export const TASKS: ReadonlySet<string> = new Set([
   'firstboot',
   'reset-password',
   'set-service',
+  'run',
+  'serve-nbd',
   'doctor',
   'plugins',
   'help',

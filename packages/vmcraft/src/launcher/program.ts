@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { basename, join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { Script } from 'node:vm';
 import type { CompiledCode } from './code-cache.js';
 
@@ -9,6 +10,7 @@ type PartFunction = (
   require: (name: string) => unknown,
   exports: object,
   importModule: (name: string) => Promise<unknown>,
+  url: string,
 ) => void;
 
 interface LoadedPart {
@@ -63,7 +65,7 @@ export class Program {
     });
     const part = { script, exports: {}, wasCompiled: script.cachedDataRejected === false };
     this.#parts.set(name, part);
-    (script.runInThisContext() as PartFunction)(this.require, part.exports, importModule);
+    (script.runInThisContext() as PartFunction)(this.require, part.exports, importModule, pathToFileURL(filename).href);
     return part;
   }
 }

@@ -27,6 +27,7 @@ import { ntfsActions } from './ntfs.js';
 import { partitionEntryActions } from './partition-entry.js';
 import { partitionSfdiskActions } from './partition-sfdisk.js';
 import { partitionTableActions } from './partition-table.js';
+import { runInGuestActions } from './run-in-guest.js';
 import { textActions } from './text-search.js';
 import { transferActions } from './transfer.js';
 import { xattrActions } from './xattr.js';
@@ -69,4 +70,5 @@ export const allActions = [
   ...conversionActions,
   ...textActions,
   ...grepActions,
+  ...runInGuestActions,
 ] as const;

@@ -24,6 +24,13 @@ export const EXIT = {
   terminated: 143,
 } as const;
 
+/** Ends a task with the exit status of a program that it ran; there is nothing more to say. */
+export class ExitStatus extends Error {
+  constructor(readonly status: number) {
+    super(`status ${status}`);
+  }
+}
+
 /** By the stable code of an error. Codes of errno(3) that guest files give are not listed: they all mean `guestFile`. */
 const BY_CODE: Readonly<Record<string, number>> = {
   VMC_USAGE: EXIT.usage,

@@ -41,6 +41,7 @@ const TITLES: readonly (readonly [DoctorEntry['kind'], string])[] = [
   ['storage', 'Volumes'],
   ['filesystem', 'File systems'],
   ['os', 'Operating systems'],
+  ['runner', 'Commands of the guest'],
   ['actions', 'Further actions'],
 ];
 

@@ -56,6 +56,14 @@ export const TASK_EXAMPLES: Readonly<Record<string, string>> = {
   'tar-out': `Examples:
   $ vmcraft tar-out disk.qcow2 /home home.tar.zst
   $ vmcraft tar-out disk.qcow2 /etc - | tar t`,
+  run: `Examples:
+  $ vmcraft run disk.qcow2 -- dpkg -l
+  $ vmcraft run --network disk.qcow2 -- apt-get install -y nginx
+  $ vmcraft run -a disk.qcow2 -m /dev/vg/root -- /bin/sh -c 'update-initramfs -u && update-grub'`,
+  'serve-nbd': `Examples:
+  $ vmcraft serve-nbd disk.qcow2 --socket /tmp/disk.sock &
+  $ nbdinfo 'nbd+unix:///?socket=/tmp/disk.sock'
+  $ vmcraft serve-nbd --device /dev/vg/root --rw --port 10809 disk.qcow2`,
   doctor: `Examples:
   $ vmcraft doctor
   $ vmcraft doctor --json | jq '.providers[] | select(.availability.available | not) | .name'`,

@@ -2,6 +2,7 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import { INSPECTION_FORMATS, type InspectionFormat } from '../../inspect/render.js';
 import { type KeySelector, parseKeySelector } from '../options/key-selector.js';
 import { ROOT_HELP, TASK_EXAMPLES } from './examples.js';
+import { kernelTasks } from './kernel-tasks.js';
 import type { DiskOptions, GlobalOptions, TaskContext } from './task-context.js';
 import { windowsTasks } from './windows-tasks.js';
 
@@ -137,6 +138,7 @@ export function buildProgram(version: string, make: ContextMaker): Command {
   lookingTasks(tasks);
   copyingTasks(tasks);
   windowsTasks(tasks);
+  kernelTasks(tasks);
   hostTasks(tasks);
   for (const command of program.commands) command.exitOverride();
   return program;

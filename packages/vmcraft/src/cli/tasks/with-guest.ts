@@ -12,6 +12,8 @@ import { type DiskOptions, note, type TaskContext, taskProgress } from './task-c
 export interface TaskWork<T> {
   /** The task changes the guest: drives are opened for writing, and committed at the end. */
   readonly writes?: boolean;
+  /** Signals end the work in its own way, instead of dropping it. */
+  readonly endsOnSignals?: boolean;
   run(guest: OpenedGuest): Promise<T>;
 }
 
@@ -37,7 +39,7 @@ export async function withGuest<T>(context: TaskContext, disks: DiskOptions, wor
   }
   const guest = await context.factory({ dryRun, force, ...(backend === undefined ? {} : { backend }) });
   const guard = new TaskGuard(guest);
-  const release = rollBackOnSignals(guard, { ignoresInterrupt: false });
+  const release = work.endsOnSignals === true ? () => {} : rollBackOnSignals(guard, { ignoresInterrupt: false });
   const progress = taskProgress(context);
   listen(context, guest, (update) => progress?.update(update));
   try {

@@ -1,0 +1,61 @@
+"""Mounts an attached device in our mount namespace, by the kernel or by a FUSE driver."""
+
+import errno
+import os
+import subprocess
+import time
+
+from . import linux
+from .devices import Failed, wait_until
+
+BASE_FLAGS = linux.MS_NOSUID | linux.MS_NODEV | linux.MS_NOATIME
+
+
+class KernelMount:
+    def __init__(self, source, target, m):
+        self.target = target
+        flags = BASE_FLAGS | (linux.MS_RDONLY if m['readonly'] else 0)
+        linux.mount(source, target, m['type'], flags, ','.join(m['options']) or None)
+
+    def close(self):
+        # What a guest's command left running is gone by now; a mount that is still busy would be a mistake of ours.
+        deadline = time.monotonic() + 10
+        while True:
+            try:
+                return linux.umount(self.target)
+            except OSError as error:
+                if error.errno != errno.EBUSY or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.02)
+
+
+class FuseMount:
+    """The driver stays in the foreground: it has written everything only when it has ended."""
+
+    def __init__(self, source, target, m):
+        self.target = target
+        outside = os.stat(target).st_dev
+        command = [word.replace('%d', source).replace('%m', target) for word in m['command']]
+        if m['options']:
+            command += ['-o', ','.join(m['options'])]
+        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                        stderr=subprocess.PIPE, env={'PATH': os.environ['PATH'], 'LC_ALL': 'C'})
+        try:
+            wait_until(lambda: os.stat(target).st_dev != outside, os.path.basename(command[0]), self.process)
+        except BaseException:
+            self.process.kill()
+            self.process.wait()
+            raise
+
+    def close(self):
+        linux.umount(self.target)
+        try:
+            self.process.wait(60)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            raise Failed('the FUSE driver did not end; what it held back is lost') from None
+
+
+def mount(source, target, m):
+    return FuseMount(source, target, m) if 'command' in m else KernelMount(source, target, m)

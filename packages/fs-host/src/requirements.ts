@@ -1,0 +1,69 @@
+import { constants } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { userInfo } from 'node:os';
+import type { Availability } from '@vmcraft/core';
+import { can, findProgram, hasModule } from './host-tools.js';
+
+/** How the helper runs: with the rights of root, or with those of root in a user namespace. */
+export type HelperMode = 'root' | 'user';
+
+/** How a device is attached here. */
+export type AttachWay = 'nbd' | 'fuse';
+
+/** What the helper needs, found. */
+export interface HostMeans {
+  readonly mode: HelperMode;
+  readonly python: string;
+  readonly unshare: string;
+  readonly storageDaemon: string | undefined;
+  readonly way: AttachWay;
+}
+
+const PYTHON = 'install python3';
+const QEMU = 'install qemu-system-common (Debian: it has qemu-storage-daemon), or load the kernel module nbd';
+
+/** What this host has of it, or why that is not enough. */
+export async function hostMeans(): Promise<HostMeans | { readonly lack: string; readonly remedy?: string }> {
+  if (process.platform !== 'linux') return { lack: 'it needs Linux' };
+  const mode: HelperMode = process.getuid?.() === 0 ? 'root' : 'user';
+  const [python, unshare, storageDaemon] = await Promise.all(
+    ['python3', 'unshare', 'qemu-storage-daemon'].map(findProgram),
+  );
+  if (python === undefined) return { lack: 'python3 is not installed', remedy: PYTHON };
+  if (unshare === undefined) return { lack: 'unshare is not installed', remedy: 'install util-linux' };
+  const userLack = mode === 'user' ? await userNamespaceLack() : undefined;
+  if (userLack !== undefined) return userLack;
+  if (mode === 'root' && (await hasKernelNbd())) return { mode, python, unshare, storageDaemon, way: 'nbd' };
+  if (storageDaemon === undefined) return { lack: 'neither kernel nbd nor qemu-storage-daemon', remedy: QEMU };
+  if (!(await can('/dev/fuse', constants.R_OK | constants.W_OK))) return { lack: '/dev/fuse cannot be opened' };
+  if (mode === 'root' && !(await can('/dev/loop-control'))) return { lack: 'this kernel has no loop devices' };
+  return { mode, python, unshare, storageDaemon, way: 'fuse' };
+}
+
+async function hasKernelNbd(): Promise<boolean> {
+  return (await can('/sys/block/nbd0')) || (await hasModule('nbd'));
+}
+
+/** Without root a user namespace with a range of ids is needed, or files of other users could not be written. */
+async function userNamespaceLack(): Promise<{ readonly lack: string; readonly remedy?: string } | undefined> {
+  if ((await findProgram('newuidmap')) === undefined)
+    return { lack: 'without root it needs newuidmap', remedy: 'install uidmap' };
+  const { username, uid } = userInfo();
+  const ids = await readFile('/etc/subuid', 'utf8').catch(() => '');
+  if (!ids.split('\n').some((line) => line.startsWith(`${username}:`) || line.startsWith(`${uid}:`)))
+    return { lack: `without root it needs a range of ids for ${username}`, remedy: 'see subuid(5)' };
+  const allowed = await readFile('/proc/sys/user/max_user_namespaces', 'utf8').catch(() => '1');
+  const debian = await readFile('/proc/sys/kernel/unprivileged_userns_clone', 'utf8').catch(() => '1');
+  if (Number(allowed) === 0 || Number(debian) === 0)
+    return { lack: 'without root it needs user namespaces, which this host forbids' };
+  return undefined;
+}
+
+/** As an availability. */
+export async function hostAvailability(): Promise<Availability> {
+  const means = await hostMeans();
+  if ('lack' in means)
+    return { available: false, reason: means.lack, ...(means.remedy === undefined ? {} : { remedy: means.remedy }) };
+  const by = means.way === 'nbd' ? 'kernel nbd' : 'qemu-storage-daemon';
+  return { available: true, detail: `${by}, ${means.mode === 'root' ? 'as root' : 'in a user namespace'}` };
+}
