@@ -175,6 +175,7 @@ def main(folder, mode):
     Helper(inner, mode == 'root').run()
     quietly(lambda: linux.umount(inner, linux.MNT_DETACH))
     quietly(lambda: os.rmdir(inner))
-    for name in ('owner.json',):
+    # Sockets, when the process that listened was killed.
+    for name in os.listdir(folder):
         quietly(lambda: os.unlink(f'{folder}/{name}'))
     quietly(lambda: os.rmdir(folder))
