@@ -51,10 +51,15 @@ export function hidePnpm() {
 
 /** Compile every package and bundle the command. Turbo asks the package manager for the workspace, so it must find one. */
 export function build({ quiet = false } = {}) {
-  must('build', `${root}/node_modules/.bin/turbo`, ['run', 'build', '--concurrency=100%', '--output-logs=errors-only'], {
-    quiet,
-    env: { TURBO_TELEMETRY_DISABLED: '1', DO_NOT_TRACK: '1', PATH: pathWithPnpm() },
-  });
+  must(
+    'build',
+    `${root}/node_modules/.bin/turbo`,
+    ['run', 'build', '--concurrency=100%', '--output-logs=errors-only'],
+    {
+      quiet,
+      env: { TURBO_TELEMETRY_DISABLED: '1', DO_NOT_TRACK: '1', PATH: pathWithPnpm() },
+    },
+  );
 }
 
 /** PATH with that pnpm on it, for turbo, and for tests that pack packages as a release does. */

@@ -34,7 +34,8 @@ describe.runIf(requireTools('mkfs.fat', 'mcopy'))('BitLocker in a session', () =
 
   it('comes up with a key for the device or its identifier; without one the ways in are told', async () => {
     const key = new Uint8Array(readFileSync(path('key.BEK')));
-    for (const keys of [{ '/dev/sda': key }, { [VOLUME_ID]: key }]) {
+    for (const selector of ['/dev/sda', VOLUME_ID]) {
+      const keys = { [selector]: key };
       await using g = await GuestFS.open(path('locked'), { readonly: true, format: 'raw', keys });
       expect(await g.listFilesystems()).toEqual({ '/dev/sda': 'BitLocker', [MAPPER]: 'vfat' });
       await g.mountRo(MAPPER, '/');

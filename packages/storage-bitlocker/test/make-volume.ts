@@ -7,7 +7,8 @@ import { encryptSectors, keyBytesOf } from './encrypt-sectors.js';
 /** A way in, to be made. */
 export type ProtectorRecipe =
   | { readonly kind: 'password' | 'recovery'; readonly secret: string }
-  | { readonly kind: 'clear' | 'tpm' }
+  | { readonly kind: 'clear' }
+  | { readonly kind: 'tpm' }
   | { readonly kind: 'bek'; readonly id: string };
 
 /** What to make. */
