@@ -13,6 +13,7 @@ import { installSize } from './install-size.mjs';
 import { report } from './report.mjs';
 import { measure } from './sampler.mjs';
 import {
+  arrayContestants,
   bundleJobs,
   hiveContestants,
   inspectContestants,
@@ -102,6 +103,7 @@ function rows() {
     walk: () => compare('walk', walkContestants(folder, walk())),
     read: () => compare('read', readContestants(folder, read())),
     luks: () => compare('read LUKS', luksContestants(luksImages(folder))),
+    array: () => compare('read RAID 5', arrayContestants(folder)),
     small: () =>
       compare(
         'write small files',

@@ -1,5 +1,5 @@
 // Who does what in each comparison. Every function gives contestants for `measure`; the first is VMCraft.
-import { rmSync } from 'node:fs';
+import { closeSync, ftruncateSync, openSync, rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
@@ -17,7 +17,7 @@ const isRoot = process.getuid?.() === 0;
 
 /** Bundle the programs of the folder `jobs`. */
 export async function bundleJobs(folder) {
-  const names = ['decrypt', 'hive', 'inspect', 'read', 'walk', 'write'];
+  const names = ['array', 'decrypt', 'hive', 'inspect', 'read', 'walk', 'write'];
   await build({
     entryPoints: names.map((name) => fileURLToPath(new URL(`jobs/${name}.mjs`, import.meta.url))),
     outdir: join(folder, 'jobs'),
@@ -225,6 +225,27 @@ export function luksContestants({ luks1, luks2, key }) {
           },
         ]
       : []),
+  ];
+}
+
+/** Read a RAID 5 of four members, with all of them and with one missing; `cat` reads the disks that the latter has. */
+export function arrayContestants(folder) {
+  const make = (name, slots, count) => {
+    const disks = Array.from({ length: count }, (_, i) => join(folder, `${name}-${i}.img`));
+    for (const disk of disks) {
+      const file = openSync(disk, 'w');
+      ftruncateSync(file, WORK.arrayBytes / (slots - 1) + (1 << 20));
+      closeSync(file);
+    }
+    host(...node(job('array'), 'make', String(slots), ...disks));
+    return disks;
+  };
+  const [whole, degraded] = [make('whole', 4, 4), make('degraded', 4, 3)];
+  const check = expectText(`"bytes":${WORK.arrayBytes}`);
+  return [
+    { name: 'vmcraft, a member missing', argv: node(job('array'), 'read', ...degraded), check },
+    { name: 'vmcraft, whole', argv: node(job('array'), 'read', ...whole), check },
+    { name: 'cat of three members', argv: ['cat', ...degraded], output: 'discard' },
   ];
 }
 
