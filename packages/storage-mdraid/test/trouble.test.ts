@@ -177,6 +177,15 @@ describe('superblocks that are damaged', () => {
     expect(await sha256(array.device)).toBe(hashOf(name));
   });
 
+  it('leave a disk the partitions that it shows', async () => {
+    const [whole, damaged] = fixtureMembers('partitions');
+    const { offset } = (await readSuperblock(damaged!))!;
+    await damaged!.write(offset + 100, Uint8Array.of(0xaa));
+    const { tree } = await discover([whole!, damaged!]);
+    const names = tree.devices.filter((d) => d.kind === 'partition').map((d) => d.name);
+    expect(names).toEqual(['/dev/sdb1', '/dev/sdb2', '/dev/md127p1', '/dev/md127p2']);
+  });
+
   it('that say data lies past the end of the device are refused', async () => {
     const [member] = fixtureMembers('raid5-12');
     await patch(member!, 136, [0, 0, 0, 1]);

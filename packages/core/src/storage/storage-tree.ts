@@ -298,7 +298,7 @@ export class StorageTree {
     if (signature === undefined) delete device.signature;
     else device.signature = signature;
     // What a member of an array shows at its start is the array's table: mdadm drops its partitions, too.
-    const table = this.#isArrayMember(signature) ? undefined : found;
+    const table = found !== undefined && (await this.#isArrayMember(device, signature)) ? undefined : found;
     if (table === undefined) delete device.table;
     else device.table = table;
     const kept = new Set<string>();
@@ -318,9 +318,11 @@ export class StorageTree {
     return kept;
   }
 
-  #isArrayMember(signature: FsSignature | undefined): boolean {
+  async #isArrayMember(device: MutableDevice, signature: FsSignature | undefined): Promise<boolean> {
     const type = signature?.type;
-    return type === 'linux_raid_member' && this.#activators.some((a) => a.memberTypes?.includes(type) === true);
+    const activator = this.#activators.find((a) => type !== undefined && a.memberTypes?.includes(type) === true);
+    if (type !== 'linux_raid_member' || activator === undefined) return false;
+    return (await this.#attempt(device.name, () => activator.probe(device.device))) !== undefined;
   }
 
   #readTable(device: DiscoveredDevice): Promise<PartitionTable | undefined> {
