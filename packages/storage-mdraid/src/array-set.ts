@@ -64,6 +64,7 @@ function refusalOf(device: MdDevice, newest: MdDevice): string | undefined {
     return `its superblock has ${differing} ${superblock[differing]}, that of ${nameOf(newest)} has ${current[differing]}`;
   }
   if (superblock.role === 'spare') return undefined;
+  if (superblock.isReplacement && current.level < 1) return 'it replaces a member, which this level does not do';
   if (superblock.events + EVENT_MARGIN < current.events) {
     return `it is older than the others: event ${superblock.events}, ${nameOf(newest)} has ${current.events}`;
   }
