@@ -1,5 +1,6 @@
 // One scenario on every backend: what a session answers and what is on the disk afterwards must not depend on who does the work.
 import { createHash } from 'node:crypto';
+import { requireTools } from '@vmcraft/testkit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { GuestFS, type OpenOptions } from 'vmcraft';
 import { APPLIANCE_TIME, hasAppliance } from './appliance.js';
@@ -8,6 +9,7 @@ import { makeGuestDisk } from './guest-disk.js';
 /** Backends, and what they need; the first is what the others are compared with. */
 const BACKENDS: readonly { readonly name: string; readonly options: OpenOptions; readonly runs: boolean }[] = [
   { name: 'native', options: {}, runs: true },
+  { name: 'host', options: { backend: 'host' }, runs: requireTools('root', 'python3', 'qemu-storage-daemon') },
   { name: 'libguestfs', options: { backend: 'libguestfs' }, runs: hasAppliance() },
 ];
 
