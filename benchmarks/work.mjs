@@ -1,5 +1,5 @@
 // Who does what in each comparison. Every function gives contestants for `measure`; the first is VMCraft.
-import { closeSync, ftruncateSync, openSync, rmSync } from 'node:fs';
+import { closeSync, ftruncateSync, openSync, readdirSync, rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
@@ -260,21 +260,24 @@ function expectSameOutput(a, b) {
 export function writeContestants(folder, source, { files, bytes }) {
   const [ours, theirs] = [join(folder, 'write-ours.raw'), join(folder, 'write-kernel.raw')];
   const size = 2048 * 1024 * 1024;
-  const vmcraft = {
-    name: 'vmcraft',
-    argv: node(job('write'), ours, source),
+  const entries = readdirSync(source).map((name) => join(source, name));
+  const sample = {
     before: () => makeExt4(ours, size),
     after: () => {
       checkWritten(ours, files, bytes);
       rmSync(ours);
     },
   };
-  if (!isRoot) return [vmcraft];
+  const vmcraft = [
+    { name: 'vmcraft', argv: node(cli, 'copy-in', '-a', ours, '-m', '/dev/sda', ...entries, '/'), ...sample },
+    { name: 'in-process', argv: node(job('write'), ours, source), ...sample },
+  ];
+  if (!isRoot) return vmcraft;
   makeExt4(theirs, size);
   const mount = new KernelMount(folder, theirs, 'rw');
   const copy = 'cp -r "$0"/. "$1" && sync -f "$1"';
   return [
-    vmcraft,
+    ...vmcraft,
     {
       name: 'kernel',
       argv: ['sh', '-c', copy, source, mount.folder],

@@ -53,7 +53,7 @@ export class CredentialError extends VmcraftError {
 
 /** Another process holds the image. */
 export class LockedError extends VmcraftError {
-  constructor(details: { path: string; pid?: number; reason: string; force?: string }, cause?: unknown) {
+  constructor(details: { path: string; pid?: number; reason: string; force?: string; hint?: string }, cause?: unknown) {
     const force = details.force === undefined ? '' : ` (${details.force} overrides)`;
     super({ code: 'VMC_LOCKED', message: `${details.path}: ${details.reason}${force}`, data: details, cause });
   }

@@ -133,7 +133,8 @@ export class GuestServices implements SessionServices {
       const child = await findBackingChild(files, path, { backingNameOf });
       if (child === undefined) continue;
       const reason = `it is the backing file of ${child}, which writing would destroy`;
-      throw new LockedError({ path, reason, force: 'force' });
+      const hint = `open ${child} instead, or a copy of this image`;
+      throw new LockedError({ path, reason, force: 'force', hint });
     }
   }
 
