@@ -1,14 +1,18 @@
 import { readFileSync } from 'node:fs';
 import { type BlockDevice, CapabilityError, type FsDriver } from '@vmcraft/core';
+import { btrfsDriver } from '@vmcraft/fs-btrfs';
 import { isoDriver, readBootCatalog } from '@vmcraft/fs-iso9660';
 import { squashfsDriver } from '@vmcraft/fs-squashfs';
 import { xfsDriver } from '@vmcraft/fs-xfs';
+import { repairBtrfsChecksums } from './btrfs-checksums.js';
 import { exerciseFs } from './exercise-filesystem.js';
 import { mutateSample } from './mutation-loop.js';
 import { PatchedDevice } from './patched.js';
 import { logRecords, repairChecksums } from './xfs-checksums.js';
 
 const DRIVERS: Readonly<Record<string, FsDriver>> = {
+  btrfs: btrfsDriver,
+  'btrfs-repaired': btrfsDriver,
   iso9660: isoDriver,
   squashfs: squashfsDriver,
   xfs: xfsDriver,
@@ -24,6 +28,7 @@ await mutateSample(async (kind, data) => {
   if (driver === undefined) throw new CapabilityError({ capability: 'read', subject: kind, reason: 'no such driver' });
   data.sealed = false;
   if (kind === 'xfs-repaired') repairChecksums(data, records);
+  if (kind === 'btrfs-repaired') repairBtrfsChecksums(data);
   data.sealed = true;
   await exerciseFs(driver, device, false);
   if (kind === 'iso9660') await readBootCatalog(device);

@@ -96,6 +96,8 @@ export class LogReplay {
     this.items.put(item);
     const type = DIR_TYPE[(InodeItem.decode(inode.data).mode & S_IFMT) >>> 12] ?? 0;
     for (const { parent, index, name } of names) {
+      // The root of a subvolume refers to itself, as `..`.
+      if (parent === item.objectid) continue;
       if ((await this.items.find({ objectid: parent, type: Type.inodeItem, offset: 0 })) === undefined) continue;
       await this.#link(parent, index, dirItem(item.objectid, type, name), name);
     }
