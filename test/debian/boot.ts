@@ -13,16 +13,24 @@ export interface Boot {
   readonly reached: boolean;
 }
 
+/** How to boot. */
+export interface BootOptions {
+  /** `efi` needs the package ovmf. */
+  readonly firmware?: 'bios' | 'efi';
+  readonly seconds?: number;
+  /** Started by qemu itself, for an image without a boot loader: host paths and the kernel's command line. */
+  readonly kernel?: { readonly kernel: string; readonly initrd: string; readonly append: string };
+}
+
 /**
  * Boot an image in qemu (TCG, nothing is written to it) until the console shows `pattern`.
  * @param format qemu's format name
- * @param firmware `efi` needs the package ovmf
  */
 export async function bootUntil(
   image: string,
   format: string,
   pattern: RegExp,
-  options: { firmware?: 'bios' | 'efi'; seconds?: number } = {},
+  options: BootOptions = {},
 ): Promise<Boot> {
   const folder = mkdtempSync(join(tmpdir(), 'vmcraft-boot-'));
   const log = join(folder, 'console');
@@ -53,6 +61,7 @@ export async function bootUntil(
       '-serial',
       `file:${log}`,
       ...firmware,
+      ...kernelArguments(options),
     ],
     { stdio: ['ignore', 'ignore', 'inherit'] },
   );
@@ -68,6 +77,11 @@ export async function bootUntil(
   const console = readFileSync(log, 'latin1');
   rmSync(folder, { recursive: true, force: true });
   return { console, reached };
+}
+
+function kernelArguments({ kernel: direct }: BootOptions): string[] {
+  if (direct === undefined) return [];
+  return ['-kernel', direct.kernel, '-initrd', direct.initrd, '-append', direct.append];
 }
 
 function efiArguments(folder: string): string[] {
