@@ -4,6 +4,7 @@ import { basename, join } from 'node:path';
 import { findTool, requireTools } from '@vmcraft/testkit';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { GuestFS, isVmcraftError, VmcraftError } from 'vmcraft';
+import { IN_PROCESS } from '../guest/in-process.js';
 import { DIFFERENCES, expectedBlkid } from './expectations.js';
 import { listGuest } from './guest-listing.js';
 import {
@@ -155,7 +156,7 @@ describe.runIf(requireTools(`data:${MANIFEST}`))('the manifest of real data', ()
 
   async function checkOpened(path: string, entry: Entry): Promise<void> {
     const { oracle } = entry;
-    await using g = await GuestFS.open(path, { readonly: true });
+    await using g = await GuestFS.open(path, { readonly: true, ...IN_PROCESS });
     const info = g.session.imageInfo(0);
     expect(info?.format).toBe(oracle?.info?.format ?? 'raw');
     // A raw disk ends with a whole sector, as qemu shows it.

@@ -6,6 +6,7 @@ import { pattern, requireTools } from '@vmcraft/testkit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { GuestFS } from 'vmcraft';
 import { cli } from '../cli/run-cli.js';
+import { IN_PROCESS } from '../guest/in-process.js';
 
 const MiB = 1 << 20;
 const MINUTE = 60_000;
@@ -95,6 +96,7 @@ describe.runIf(requireTools('cryptsetup', 'qemu-img', 'e2fsck'))('encrypted cont
     async () => {
       const asked: (readonly string[])[] = [];
       await using g = await GuestFS.open(disk, {
+        ...IN_PROCESS,
         readonly: true,
         onKey: async (selectors) => {
           asked.push(selectors);

@@ -122,7 +122,7 @@ async function check(raw: Uint8Array, place: number): Promise<SuperblockFacts> {
 
 /** What would be read wrongly. @throws UnsupportedFeatureError */
 function refuse(incompat: bigint, flags: bigint): void {
-  const refused = ['extent_tree_v2', 'raid_stripe_tree'] as const;
+  const refused = ['extent_tree_v2', 'raid_stripe_tree', 'zoned'] as const;
   const known = Object.values(INCOMPAT).reduce((a, b) => a | b, 0n);
   const unknown = incompat & ~known;
   const name =

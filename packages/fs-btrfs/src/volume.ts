@@ -45,7 +45,8 @@ export class Volume {
     }
     const space = new LogicalSpace(chunks, devices);
     const nodes = new NodeReader(space, facts);
-    await readChunkTree(new Tree(nodes, { logical: facts.chunkRoot, level: facts.chunkRootLevel }), chunks, devices);
+    const chunkTree = new Tree(nodes, { logical: facts.chunkRoot, level: facts.chunkRootLevel });
+    await readChunkTree(chunkTree, facts, chunks, devices);
     for (const devid of chunks.devids) {
       if (!devices.has(devid)) warn(`${devices.missing(devid).message}; what other devices do not have cannot be read`);
     }
@@ -129,15 +130,22 @@ function systemChunkStart(raw: Uint8Array, at: number): number {
   return toSafeInteger(view.getBigUint64(at + 9, true), 'chunk offset');
 }
 
-async function readChunkTree(tree: Tree, chunks: ChunkMap, devices: DeviceSet): Promise<void> {
+async function readChunkTree(tree: Tree, facts: SuperblockFacts, chunks: ChunkMap, devices: DeviceSet): Promise<void> {
   const range = tree.range(
     { objectid: 0, type: 0, offset: 0 },
     { objectid: Id.firstFree, type: Type.chunkItem, offset: LAST_OFFSET },
   );
   for await (const { type, offset, data } of range) {
     if (type === Type.devItem) {
-      const { devid, uuid } = DevItem.decode(data);
+      const { devid, uuid, fsid } = DevItem.decode(data);
       devices.uuids.set(toSafeInteger(devid, 'devid'), uuid);
+      if (fsid !== facts.fsid && fsid !== facts.nodeUuid) {
+        throw new UnsupportedFeatureError({
+          structure: 'btrfs_dev_item',
+          feature: `a seed device (${uuid}, of the file system ${fsid})`,
+          workaround: 'open the seed by itself, or remove it in the guest (btrfs device remove)',
+        });
+      }
     }
     if (type === Type.chunkItem) chunks.add(decodeChunk(offset, data).chunk);
   }

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { rmSync } from 'node:fs';
 import { type FileSystem, type FsNode, S_IFDIR, S_IFMT, supports } from '@vmcraft/core/contracts';
 import { listHostTree, listTree, requireTools } from '@vmcraft/testkit';
@@ -84,5 +85,28 @@ describe.runIf(requireTools(...BTRFS_TOOLS))('Btrfs of mkfs.btrfs, filled by the
       await expect(look(few)).rejects.toThrow(/devid \d+ \([0-9a-f-]{36}\).*missing|devid \d+ is missing/);
     for (const device of devices) await device.close();
     for (const image of images) rmSync(image);
+  });
+
+  it('a file system with a seed device is refused by name; the seed itself is read', async () => {
+    const [seed = '', grown = ''] = [...makeBtrfs(folder, ['-m', 'single'], 1), ...makeBtrfs(folder, [], 1)];
+    withMount([seed], folder, '', (mount) => execFileSync('sh', ['-c', 'echo seed > seed'], { cwd: mount }));
+    execFileSync('btrfstune', ['-S', '1', seed]);
+    const loop = execFileSync('losetup', ['-f', '--show', grown], { encoding: 'utf8' }).trim();
+    try {
+      withMount([seed], folder, '', (mount) => {
+        execFileSync('btrfs', ['device', 'add', '-f', loop, mount], { stdio: 'pipe' });
+        execFileSync('mount', ['-o', 'remount,rw', mount]);
+        execFileSync('sh', ['-c', 'echo more > more'], { cwd: mount });
+      });
+    } finally {
+      execFileSync('losetup', ['-d', loop]);
+    }
+    const [first, second] = await openDevices([seed, grown]);
+    await using fs = await btrfsDriver.open(first!, { readonly: true });
+    expect(new TextDecoder().decode(await fs.read((await fs.lookup(fs.root, 'seed'))!, 0, 99))).toBe('seed\n');
+    await expect(btrfsDriver.open(second!, { readonly: true })).rejects.toMatchObject({
+      message: expect.stringMatching(/seed device|missing/),
+    });
+    for (const image of [seed, grown]) rmSync(image);
   });
 });
