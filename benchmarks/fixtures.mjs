@@ -1,7 +1,16 @@
 // The images that are measured, made with the host's own tools.
 import { execFileSync } from 'node:child_process';
 import { randomFillSync } from 'node:crypto';
-import { closeSync, existsSync, mkdirSync, openSync, truncateSync, writeFileSync, writeSync } from 'node:fs';
+import {
+  appendFileSync,
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  truncateSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { findTool } from './host.mjs';
@@ -21,8 +30,8 @@ export const WORK = {
   arrayBytes: 384 * MiB,
   ntfsFiles: 20_000,
   ntfsBytes: 256 * MiB,
-  xfsFiles: 100_000,
-  xfsBytes: 512 * MiB,
+  kernelFiles: 100_000,
+  kernelBytes: 512 * MiB,
 };
 
 /** A file of bytes that do not compress. */
@@ -127,22 +136,39 @@ export function ntfsImage(folder) {
   return image;
 }
 
-/** An XFS that the kernel filled; undefined where the host cannot mount one. */
-export function xfsImage(folder) {
-  if (findTool('mkfs.xfs') === undefined || process.getuid?.() !== 0) return undefined;
-  const image = join(folder, 'xfs.raw');
+/**
+ * A file system that the kernel filled; undefined where the host cannot make or mount one.
+ * @param type `xfs` or `btrfs`
+ * @param options mount options while it is filled; with compression the large file is text, else it is random
+ */
+export function kernelImage(folder, type, options = '') {
+  const mkfs = `mkfs.${type}`;
+  if (findTool(mkfs) === undefined || process.getuid?.() !== 0) return undefined;
+  const image = join(folder, `${type}${options === '' ? '' : '-packed'}.raw`);
   writeFileSync(image, '');
   truncateSync(image, 2048 * MiB);
-  host('mkfs.xfs', '-q', '-f', image);
-  const mount = new KernelMount(folder, image, 'rw', 'xfs');
+  host(mkfs, '-q', '-f', image);
+  const mount = new KernelMount(folder, image, ['rw', options].filter(Boolean).join(','), type);
   try {
     mount.mount();
-    writeTree(mount.folder, 200, WORK.xfsFiles / 200, () => 100);
-    writeRandom(join(mount.folder, 'large'), WORK.xfsBytes);
+    if (options === '') writeTree(mount.folder, 200, WORK.kernelFiles / 200, () => 100);
+    const write = options === '' ? writeRandom : writeText;
+    write(join(mount.folder, 'large'), WORK.kernelBytes);
   } finally {
     mount.close();
   }
   return image;
+}
+
+/** Lines that differ, and pack to about a fifth. */
+function writeText(path, bytes) {
+  const lines = Array.from(
+    { length: 20_000 },
+    (_, i) => `${(i * 2654435761) % 4294967296} a line of a log, number ${i}\n`,
+  );
+  const piece = Buffer.from(lines.join(''));
+  writeFileSync(path, '');
+  for (let left = bytes; left > 0; left -= piece.length) appendFileSync(path, piece.subarray(0, left));
 }
 
 /** What is written into guests: 10 000 small files, and one of 300 MiB. */

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { must, root } from '../tools/workspace.mjs';
-import { guests, luksImages, ntfsImage, readImages, WORK, walkImages, writeSources, xfsImage } from './fixtures.mjs';
+import { guests, kernelImage, luksImages, ntfsImage, readImages, WORK, walkImages, writeSources } from './fixtures.mjs';
 import { findTool, hostFacts } from './host.mjs';
 import { installSize } from './install-size.mjs';
 import { report } from './report.mjs';
@@ -17,6 +17,8 @@ import {
   bundleJobs,
   hiveContestants,
   inspectContestants,
+  kernelReadContestants,
+  kernelWalkContestants,
   luksContestants,
   ntfsReadContestants,
   ntfsWalkContestants,
@@ -24,8 +26,6 @@ import {
   startContestants,
   walkContestants,
   writeContestants,
-  xfsReadContestants,
-  xfsWalkContestants,
 } from './work.mjs';
 
 // `--only hive --only ntfsWalk` measures these rows alone and prints them; the report is written when all are measured.
@@ -89,11 +89,14 @@ function rows() {
   const sources = once(() => writeSources(folder));
   const images = once(() => guests());
   const ntfs = once(() => ntfsImage(folder));
-  const xfs = once(() => xfsImage(folder));
+  const xfs = once(() => kernelImage(folder, 'xfs'));
+  const btrfs = once(() => kernelImage(folder, 'btrfs'));
+  const packed = once(() => kernelImage(folder, 'btrfs', 'compress-force=zstd'));
   const hasDebian = () => existsSync(images().debian ?? '');
   const onNtfs = (title, contestants) =>
     ntfs() === undefined ? undefined : compare(title, contestants(folder, ntfs()));
-  const onXfs = (title, contestants) => (xfs() === undefined ? undefined : compare(title, contestants(folder, xfs())));
+  const onKernel = (title, image, type, contestants) =>
+    image() === undefined ? undefined : compare(title, contestants(folder, image(), type));
   return {
     start: () => compare('first byte of a file', startContestants(walk())),
     sample: () =>
@@ -113,8 +116,11 @@ function rows() {
       compare('write a large file', writeContestants(folder, sources().large, { files: 1, bytes: WORK.largeBytes })),
     ntfsWalk: () => onNtfs('walk NTFS', ntfsWalkContestants),
     ntfsRead: () => onNtfs('read NTFS', ntfsReadContestants),
-    xfsWalk: () => onXfs('walk XFS', xfsWalkContestants),
-    xfsRead: () => onXfs('read XFS', xfsReadContestants),
+    xfsWalk: () => onKernel('walk XFS', xfs, 'xfs', kernelWalkContestants),
+    xfsRead: () => onKernel('read XFS', xfs, 'xfs', kernelReadContestants),
+    btrfsWalk: () => onKernel('walk Btrfs', btrfs, 'btrfs', kernelWalkContestants),
+    btrfsRead: () => onKernel('read Btrfs', btrfs, 'btrfs', kernelReadContestants),
+    zstdRead: () => onKernel('read Btrfs, zstd', packed, 'btrfs', kernelReadContestants),
     hive: () => compare('registry hive', hiveContestants(folder, 300)),
     largeHive: () => compare('large registry hive', hiveContestants(folder, 3000)),
     install: () => installSize(),

@@ -129,25 +129,25 @@ export function ntfsReadContestants(folder, image) {
   ];
 }
 
-/** List and stat everything on XFS. */
-export function xfsWalkContestants(folder, image) {
+/** List and stat everything on a file system of the kernel's. */
+export function kernelWalkContestants(folder, image, type) {
   const argv = (root) => ['find', root, '-printf', '%p %y %m %U %G %s %n %T@\\n'];
-  const check = expectText(`"bytes":${WORK.xfsFiles * 100 + WORK.xfsBytes}`);
+  const check = expectText(`"bytes":${WORK.kernelFiles * 100 + WORK.kernelBytes}`);
   return [
     { name: 'vmcraft', argv: node(job('walk'), image), check },
-    ...onKernelMount(folder, image, (root) => [{ name: 'find', argv: argv(root), output: 'discard' }], 'xfs'),
+    ...onKernelMount(folder, image, (root) => [{ name: 'find', argv: argv(root), output: 'discard' }], type),
   ];
 }
 
-/** Read a file on XFS. */
-export function xfsReadContestants(folder, image) {
+/** Read a file on a file system of the kernel's. */
+export function kernelReadContestants(folder, image, type) {
   return [
-    { name: 'vmcraft', argv: node(job('read'), image, '/large'), check: expectText(`"bytes":${WORK.xfsBytes}`) },
+    { name: 'vmcraft', argv: node(job('read'), image, '/large'), check: expectText(`"bytes":${WORK.kernelBytes}`) },
     ...onKernelMount(
       folder,
       image,
       (root) => [{ name: 'cat', argv: ['cat', join(root, 'large')], output: 'discard' }],
-      'xfs',
+      type,
     ),
   ];
 }

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { pattern, requireTools } from '@vmcraft/testkit';
+import { pattern, requireTools, withSteadyClock } from '@vmcraft/testkit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { GuestFS } from 'vmcraft';
 
@@ -22,9 +22,10 @@ describe.runIf(requireTools('qemu-img', 'nbdkit'))('images that qemu encrypts', 
   });
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-  function convert(format: string, options: string, ...more: string[]): string {
+  async function convert(format: string, options: string, ...more: string[]): Promise<string> {
     const path = at(`${format}-${options.replaceAll(/[^a-z0-9]/g, '')}`);
-    execFileSync('qemu-img', ['convert', ...secret(), '-O', format, '-o', options, ...more, at('plain'), path]);
+    const args = ['convert', ...secret(), '-O', format, '-o', options, ...more, at('plain'), path];
+    await withSteadyClock(() => execFileSync('qemu-img', args, { stdio: 'pipe' }));
     return path;
   }
 
@@ -55,13 +56,13 @@ describe.runIf(requireTools('qemu-img', 'nbdkit'))('images that qemu encrypts', 
     ],
     ['the old aes', 'encrypt.format=aes,encrypt.key-secret=s'],
   ])('qcow2 with %s reads as qemu reads it', async (_, options) => {
-    const path = convert('qcow2', options);
+    const path = await convert('qcow2', options);
     same(await read(path, ['secret']), readFileSync(at('plain')));
     await expect(GuestFS.open(path, { readonly: true })).rejects.toMatchObject({ code: 'VMC_KEY_REQUIRED' });
   });
 
   it('a wrong key says exactly that', async () => {
-    const path = convert('qcow2', LUKS);
+    const path = await convert('qcow2', LUKS);
     const message = expect.stringContaining(`${path}: no given key opens it`);
     await expect(GuestFS.open(path, { keys: ['wrong'] })).rejects.toMatchObject({ code: 'VMC_KEY_WRONG', message });
   });
@@ -69,7 +70,7 @@ describe.runIf(requireTools('qemu-img', 'nbdkit'))('images that qemu encrypts', 
   it.each(['cluster_size=64k', 'cluster_size=4k', 'extended_l2=on'])(
     'writes qcow2 with %s so that qemu reads it',
     async (more) => {
-      const path = convert('qcow2', `${LUKS},${more}`);
+      const path = await convert('qcow2', `${LUKS},${more}`);
       const expected = readFileSync(at('plain'));
       const g = await GuestFS.open(path, KEYS);
       // Within clusters there are, in new ones, over holes, not aligned to anything.
@@ -93,7 +94,7 @@ describe.runIf(requireTools('qemu-img', 'nbdkit'))('images that qemu encrypts', 
   );
 
   it('the old aes is not written', async () => {
-    const path = convert('qcow2', 'encrypt.format=aes,encrypt.key-secret=s');
+    const path = await convert('qcow2', 'encrypt.format=aes,encrypt.key-secret=s');
     await expect(GuestFS.open(path, KEYS)).rejects.toMatchObject({ code: 'VMC_NO_CAPABILITY' });
   });
 
@@ -102,7 +103,7 @@ describe.runIf(requireTools('qemu-img', 'nbdkit'))('images that qemu encrypts', 
     'cipher-alg=aes-256,cipher-mode=cbc,ivgen-alg=essiv,ivgen-hash-alg=sha256',
     'cipher-alg=aes-128,cipher-mode=cbc,ivgen-alg=plain64,hash-alg=sha512',
   ])('LUKS1 images of qemu, %s: read and written', async (options) => {
-    const path = convert('luks', `key-secret=s,iter-time=10,${options}`);
+    const path = await convert('luks', `key-secret=s,iter-time=10,${options}`);
     const expected = readFileSync(at('plain'));
     const g = await GuestFS.open(path, { ...KEYS, format: 'raw' });
     const [device = ''] = await g.listDmDevices();

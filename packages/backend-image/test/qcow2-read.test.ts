@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { requireTools } from '@vmcraft/testkit';
+import { requireTools, withSteadyClock } from '@vmcraft/testkit';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { openDrive, patchwork, qemuInfo, sha256, sparseSha256, temporaryFolder, tool } from './oracle.js';
 
@@ -128,7 +128,7 @@ describe.runIf(requireTools('qemu-img', 'qemu-io'))('qcow2 images made by qemu-i
       '-o',
       'encrypt.format=luks,encrypt.key-secret=s,encrypt.iter-time=10',
     ];
-    await tool('qemu-img', 'create', '-f', 'qcow2', ...secret, luks, '1M');
+    await withSteadyClock(() => tool('qemu-img', 'create', '-f', 'qcow2', ...secret, luks, '1M'));
     // Opening it takes a plugin for LUKS, which the backend alone does not have.
     await expect(openDrive(luks)).rejects.toMatchObject({ code: 'VMC_NO_CAPABILITY' });
     const a = join(folder, 'a.qcow2');

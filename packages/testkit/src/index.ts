@@ -34,5 +34,5 @@ export { ReferenceFsDriver } from './reference/memory-fs-driver.js';
 export { type MemoryFileMap, MemoryView, ReferenceInspector } from './reference/memory-os.js';
 export { ReferenceActivator, referenceMember } from './reference/memory-storage.js';
 export { type CollectedResult, collect, type TestRunner } from './runner.js';
-export { findTool, requireTools } from './tools.js';
+export { findTool, requireTools, withSteadyClock } from './tools.js';
 export { type ListingOptions, listHostTree, listTree } from './tree-listing.js';

@@ -54,3 +54,19 @@ function callerOf(stack: string | undefined): string {
   const line = stack?.split('\n').find((l) => l.includes('.test.ts'));
   return line?.match(/([\w-]+\/[\w-]+\/[^/\s]*\.test\.ts|[^/\s]+\.test\.ts)/)?.[1] ?? 'a test';
 }
+
+/**
+ * Run qemu's programs where they make LUKS headers: they measure how fast this host derives keys, and give up when its clock was too coarse
+ * at that moment.
+ */
+export async function withSteadyClock<T>(work: () => T | Promise<T>): Promise<T> {
+  const TRIES = 12;
+  for (let i = 1; ; i++) {
+    try {
+      return await work();
+    } catch (error) {
+      const said = `${String(error)} ${String((error as { stderr?: unknown }).stderr ?? '')}`;
+      if (i === TRIES || !said.includes('Unable to get accurate CPU usage')) throw error;
+    }
+  }
+}
