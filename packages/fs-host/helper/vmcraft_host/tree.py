@@ -129,6 +129,8 @@ class Tree:
             os.close(fd)
 
     def readlink(self, m, _data):
+        if not m['path']:
+            raise OSError(errno.EINVAL, 'the root is no link')
         parent, name = self.parent(path_of(m['path']))
         return to_text(os.readlink(name, dir_fd=parent))
 
