@@ -24,10 +24,14 @@ export class DataSums {
    */
   async firstBad(logical: number, data: Uint8Array, logged: Tree | undefined): Promise<number> {
     const { sectorsize, checksum } = this;
-    for (let at = 0; at < data.length; at += sectorsize) {
-      const sum = await this.#sumOf(logical + at, logged);
-      if (sum === undefined || !checksum.matches(data.subarray(at, at + sectorsize), sum.data, sum.at))
-        return at / sectorsize;
+    for (let at = 0; at < data.length; ) {
+      const sums = await this.#sumOf(logical + at, logged);
+      if (sums === undefined) return at / sectorsize;
+      // One item has the sums of many sectors in a row.
+      const end = Math.min(data.length, at + Math.floor((sums.data.length - sums.at) / checksum.size) * sectorsize);
+      for (let place = sums.at; at < end; at += sectorsize, place += checksum.size) {
+        if (!checksum.matches(data.subarray(at, at + sectorsize), sums.data, place)) return at / sectorsize;
+      }
     }
     return -1;
   }
