@@ -30,7 +30,7 @@ export async function kernelMounts(type: string): Promise<boolean> {
 }
 
 /** Whether the running kernel has a module that could be loaded. */
-export async function hasModule(name: string): Promise<boolean> {
+async function hasModule(name: string): Promise<boolean> {
   const modules = await readFile(`/lib/modules/${release()}/modules.dep`, 'utf8').catch(() => '');
   return modules.includes(`/${name}.ko`);
 }

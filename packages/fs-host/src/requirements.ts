@@ -2,7 +2,7 @@ import { constants } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { userInfo } from 'node:os';
 import type { Availability } from '@vmcraft/core';
-import { can, findProgram, hasModule } from './host-tools.js';
+import { can, findProgram } from './host-tools.js';
 
 /** How the helper runs: with the rights of root, or with those of root in a user namespace. */
 export type HelperMode = 'root' | 'user';
@@ -40,9 +40,8 @@ export async function hostMeans(): Promise<HostMeans | { readonly lack: string; 
   return { mode, python, unshare, storageDaemon, way: 'fuse' };
 }
 
-async function hasKernelNbd(): Promise<boolean> {
-  return (await can('/sys/block/nbd0')) || (await hasModule('nbd'));
-}
+/** Only a module that is loaded counts: loading one is the administrator's decision. */
+const hasKernelNbd = (): Promise<boolean> => can('/sys/block/nbd0');
 
 /** Without root a user namespace with a range of ids is needed, or files of other users could not be written. */
 async function userNamespaceLack(): Promise<{ readonly lack: string; readonly remedy?: string } | undefined> {
