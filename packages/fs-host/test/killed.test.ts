@@ -53,7 +53,7 @@ describe.runIf(requireTools(...GUEST_NEEDS))('killed with SIGKILL', { timeout: 2
   /** Start a command that writes without end, and kill after a while. Gives the process that was ours. */
   async function killAfter(delay: number, withHelper: boolean): Promise<number> {
     const words = ['run', image.path, '--image-format', 'raw', '-m', '/dev/sda', '--', 'sh', '-c'];
-    const child = spawn(CLI, [...words, 'while true; do echo x >> /grow; sync; done'], { stdio: 'ignore' });
+    const child = spawn(CLI, [...words, 'echo x >> /grow; sync; while true; do sleep 0.01; done'], { stdio: 'ignore' });
     const ended = new Promise((resolve) => child.once('close', resolve));
     await new Promise((resolve) => setTimeout(resolve, delay));
     const victims = withHelper ? await helpersOf(child.pid as number) : [];
