@@ -47,7 +47,9 @@ const hasKernelNbd = (): Promise<boolean> => can('/sys/block/nbd0');
 async function userNamespaceLack(): Promise<{ readonly lack: string; readonly remedy?: string } | undefined> {
   if ((await findProgram('newuidmap')) === undefined)
     return { lack: 'without root it needs newuidmap', remedy: 'install uidmap' };
-  const { username, uid } = userInfo();
+  const uid = process.getuid?.() ?? 0;
+  const username = nameOf(uid);
+  if (username === undefined) return { lack: `without root it needs an entry in /etc/passwd for user ${uid}` };
   const ids = await readFile('/etc/subuid', 'utf8').catch(() => '');
   if (!ids.split('\n').some((line) => line.startsWith(`${username}:`) || line.startsWith(`${uid}:`)))
     return { lack: `without root it needs a range of ids for ${username}`, remedy: 'see subuid(5)' };
@@ -56,6 +58,16 @@ async function userNamespaceLack(): Promise<{ readonly lack: string; readonly re
   if (Number(allowed) === 0 || Number(debian) === 0)
     return { lack: 'without root it needs user namespaces, which this host forbids' };
   return undefined;
+}
+
+/** Containers often run as a number that has no name; newuidmap does not serve it. */
+function nameOf(uid: number): string | undefined {
+  try {
+    const user = userInfo();
+    return user.uid === uid ? user.username : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** As an availability. */

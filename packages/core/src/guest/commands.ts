@@ -67,7 +67,7 @@ export class GuestCommands {
       throw new CapabilityError({ capability: 'exec', subject: 'the guest', reason: 'mount its root on / first' });
     }
     const runner = await this.#runner();
-    for (const { source, reason } of await mounts.moveTo(runner.driver)) {
+    for (const { source, reason } of await this.#moveTo(runner.driver)) {
       if (this.#told.has(source)) continue;
       this.#told.add(source);
       this.session.warn({ source, message: `commands do not see it: ${reason}` });
@@ -81,5 +81,15 @@ export class GuestCommands {
     // Names that were looked up before may mean something else afterwards.
     vfs.forget();
     return runner.over(tree.filter(({ fs }) => fs.identity.driver === runner.driver));
+  }
+
+  /** @throws CapabilityError that lets another way be tried, when the root cannot be moved */
+  async #moveTo(driver: string): Promise<readonly { readonly source: string; readonly reason: string }[]> {
+    try {
+      return await this.session.mounts.moveTo(driver);
+    } catch (error) {
+      if (!(error instanceof NoProviderError || error instanceof CapabilityError)) throw error;
+      throw unavailable('command', error.message);
+    }
   }
 }
