@@ -1,7 +1,7 @@
 // node hive.mjs HIVE: read every key and value of a registry hive, with its data decoded. Prints counts and the time of the walk alone.
 // node hive.mjs --make HIVE COUNT: make a hive to be measured, of 100 groups of COUNT keys.
 import { readFileSync, writeFileSync } from 'node:fs';
-import { createHive, memorySource, openHive, walkKeys } from '@vmcraft/format-regf';
+import { createHive, memorySource, openHive, visitKeys } from '@vmcraft/format-regf';
 
 /** Keys as services have them: 100 groups, and in each key values of the usual kinds. */
 async function make(path, count) {
@@ -23,13 +23,13 @@ async function walk(path) {
   const started = performance.now();
   const hive = await openHive(memorySource(readFileSync(path)));
   const sum = { keys: 0, values: 0, bytes: 0 };
-  for await (const { values } of walkKeys(hive.root)) {
-    sum.keys++;
+  await visitKeys(hive.root, ({ key, values }) => {
+    if (key.name !== undefined) sum.keys++;
     for (const value of values) {
       sum.values++;
       if (value.data !== undefined) sum.bytes += value.size;
     }
-  }
+  });
   process.stdout.write(`${JSON.stringify({ ...sum, milliseconds: performance.now() - started })}\n`);
 }
 

@@ -1,6 +1,6 @@
 import { CapabilityError, FsError } from '@vmcraft/core/errors';
 import { fileTimeToDate } from './file-time.js';
-import type { HiveState, KeyIdentity } from './hive-state.js';
+import type { HiveState } from './hive-state.js';
 import type { HiveValue } from './hive-value.js';
 import { createKey, renameKey, setClassName, setTime, touch } from './key-edit.js';
 import { className, keyName, Nk, nodeName, openKeyNode } from './key-node.js';
@@ -20,25 +20,27 @@ import type { RegistryData, RegistryTypeLike } from './value-types.js';
 
 /** A registry key. It stays valid through changes of the hive until the key itself is deleted. */
 export class HiveKey {
-  #identity: KeyIdentity;
+  #cell: number;
+  #epoch: number;
   #name: string;
   /** Halves of the last-written time, signed: V8 keeps numbers above 2^31 outside of the object. */
   #high: number;
   #low: number;
   #generation: number;
 
-  /** @internal Made by {@link Hive}; its key node is in memory. */
+  /** @internal Made by {@link Hive}; its key node is in memory, at `position`. */
   constructor(
     readonly state: HiveState,
     cell: number,
+    position = openKeyNode(state.cells, cell),
   ) {
-    this.#identity = state.handles.identify(cell);
-    const position = openKeyNode(state.cells, cell);
-    this.#name = nodeName(state.cells, cell, position);
-    const time = position + Nk.lastWritten;
-    this.#high = state.store.i32(time + 4);
-    this.#low = state.store.i32(time);
-    this.#generation = state.store.generation;
+    const { cells, store } = state;
+    this.#cell = cell;
+    this.#epoch = state.handles.epochOf(cell);
+    this.#name = nodeName(cells, cell, position);
+    this.#high = store.i32(position + Nk.lastWritten + 4);
+    this.#low = store.i32(position + Nk.lastWritten);
+    this.#generation = store.generation;
   }
 
   /**
@@ -47,11 +49,12 @@ export class HiveKey {
    */
   get cell(): number {
     const { handles } = this.state;
-    if (handles.isUntouched) return this.#identity.cell;
-    const now = handles.follow(this.#identity);
+    if (handles.isUntouched) return this.#cell;
+    const now = handles.follow({ cell: this.#cell, epoch: this.#epoch });
     if (now === undefined)
       throw new FsError('ENOENT', { operation: 'registry key', path: this.#name, reason: 'deleted' });
-    this.#identity = now;
+    this.#cell = now.cell;
+    this.#epoch = now.epoch;
     return now.cell;
   }
 

@@ -36,8 +36,13 @@ export class HandleTable {
     return this.#epochs.size === 0;
   }
 
+  /** Which life of the cell this is. */
+  epochOf(cell: number): number {
+    return this.#epochs.size === 0 ? 0 : (this.#epochs.get(cell) ?? 0);
+  }
+
   identify(cell: number): KeyIdentity {
-    return { cell, epoch: this.#epochs.get(cell) ?? 0 };
+    return { cell, epoch: this.epochOf(cell) };
   }
 
   /** The key node at `cell` is deleted, or moved to another cell. Returns how to take that back. */
@@ -55,7 +60,7 @@ export class HandleTable {
   /** The same key as it is now; undefined when it was deleted. */
   follow(key: KeyIdentity): KeyIdentity | undefined {
     let now: KeyIdentity | undefined = key;
-    while (now !== undefined && this.identify(now.cell).epoch !== now.epoch) {
+    while (now !== undefined && this.epochOf(now.cell) !== now.epoch) {
       now = this.#moved.get(`${now.cell}:${now.epoch}`);
     }
     return now;

@@ -140,13 +140,12 @@ function cellOf(handle: number): number {
 /** The pages of a hive with its logs applied, and its base block. */
 async function recovered(
   source: HiveSource,
-  logs: readonly HiveSource[],
-  cacheBytes: number,
+  { logs = [], cacheBytes = DEFAULT_CACHE, writable = false }: OpenHiveOptions,
   warn: WarningSink,
 ): Promise<{ block: Uint8Array; store: PageStore }> {
   const block = await readBlock(source);
-  const store = new PageStore(source, cacheBytes);
   const recovery = await recover(source, block, logs);
+  const store = new PageStore(source, cacheBytes, !writable && recovery === undefined);
   if (recovery === undefined) {
     if (!isSoundBlock(block)) throw corrupt('BaseBlock', 'Base block', 0, 'wrong checksum', 'checksum');
     if (isDirtyBlock(block)) {
@@ -175,11 +174,11 @@ async function recovered(
  * @throws UnsupportedFeatureError for versions before 1.3
  */
 export async function openHive(source: HiveSource, options: OpenHiveOptions = {}): Promise<Hive> {
-  const { writable = false, warn = () => undefined, cacheBytes = DEFAULT_CACHE } = options;
+  const { writable = false, warn = () => undefined } = options;
   if (writable && !isHiveTarget(source)) {
     throw new UsageError('a hive to be changed needs a source that can be written', { argument: 'source' });
   }
-  const { block, store } = await recovered(source, options.logs ?? [], cacheBytes, warn);
+  const { block, store } = await recovered(source, options, warn);
   const base = BaseBlock.decode(block);
   checkBaseBlock(base);
   const end = BASE_BLOCK_SIZE + base.binsSize;

@@ -30,4 +30,4 @@ export {
   type RegistryTypeName,
   registryTypeName,
 } from './value-types.js';
-export { type WalkedKey, type WalkOptions, walkKeys } from './walk.js';
+export { visitKeys, type WalkedKey, type WalkOptions, walkKeys } from './walk.js';

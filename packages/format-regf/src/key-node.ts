@@ -44,7 +44,9 @@ export function keyName(cells: Cells, cell: number): string {
 export function nodeName(cells: Cells, cell: number, position: number): string {
   const { store } = cells;
   const length = store.u16(position + Nk.nameLength);
-  cells.open(cell, Nk.name + length, 'KeyNode');
+  if (cells.capacity(cell, 'KeyNode') < Nk.name + length) {
+    throw corrupt('KeyNode', 'Key node', position, `a name of ${length} bytes is longer than the cell`, 'nameLength');
+  }
   return cells.text(position + Nk.name, length, (store.u16(position + Nk.flags) & KeyFlag.compressedName) !== 0);
 }
 

@@ -3,7 +3,9 @@ import type { Cells } from './cells.js';
 import { corrupt } from './corruption.js';
 import { Nk, openKeyNode } from './key-node.js';
 import {
+  BASE_BLOCK_SIZE,
   BigData,
+  CELL_HEADER,
   INLINE_DATA,
   KeyFlag,
   KeyValue,
@@ -41,12 +43,11 @@ export interface ValueRecord {
 }
 
 /**
- * Offsets of a key's values, in order.
+ * Offsets of a key's values, in order; `position` is that of its node.
  * @throws CorruptImageError when the list does not fit its cell
  */
-export function valueCells(cells: Cells, key: number): number[] {
+export function valueCells(cells: Cells, key: number, position = openKeyNode(cells, key)): number[] {
   const { store } = cells;
-  const position = openKeyNode(cells, key);
   const count = store.u32(position + Nk.valueCount);
   // The count of a predefined handle's key is the handle. Section "Key node", "Flags".
   if (count === 0 || (store.u16(position + Nk.flags) & KeyFlag.predefinedHandle) !== 0) return [];
@@ -59,24 +60,30 @@ export function valueCells(cells: Cells, key: number): number[] {
 /** The key value in `cell`. */
 export function readValue(cells: Cells, cell: number): ValueRecord {
   const { store } = cells;
-  const position = cells.open(cell, KeyValue.size, 'KeyValue');
+  const room = cells.capacity(cell, 'KeyValue');
+  const position = cell + BASE_BLOCK_SIZE + CELL_HEADER;
   const isWhole = store.isInOnePage(position, KeyValue.size);
+  if (room < KeyValue.size) throw tooShort(position, room);
   const view = isWhole ? store.pageView(position, KeyValue.size) : viewOf(store.bytes(position, KeyValue.size));
   const at = isWhole ? store.placeOf(position) : 0;
   if (view.getUint16(at, true) !== Signature.vk) throw corrupt('KeyValue', 'Key value', position, 'no "vk" here');
   const nameLength = view.getUint16(at + Vk.nameLength, true);
-  if (nameLength !== 0) cells.open(cell, Vk.name + nameLength, 'KeyValue');
+  if (room < Vk.name + nameLength) throw tooShort(position, room);
   // The highest bit says that the data are inline. Section "Key value", "Data size".
   const dataSize = view.getInt32(at + Vk.dataSize, true);
   const isInline = dataSize < 0;
   const size = isInline ? dataSize & (INLINE_DATA - 1) : dataSize;
-  if (isInline && size > 4) throw corrupt('KeyValue', 'Key value', position, `${size} bytes in four`, 'dataSize');
-  if (size > cells.binsSize)
-    throw corrupt('KeyValue', 'Key value', position, 'more data than the hive has', 'dataSize');
-  const isCompressed = (view.getUint16(at + Vk.flags, true) & VALUE_COMPRESSED_NAME) !== 0;
+  if (size > (isInline ? 4 : cells.binsSize)) throw tooLong(position, size, isInline);
   return {
     cell,
-    name: cells.valueName(position + Vk.name, nameLength, isCompressed),
+    name:
+      nameLength === 0
+        ? ''
+        : cells.valueName(
+            position + Vk.name,
+            nameLength,
+            (view.getUint16(at + Vk.flags, true) & VALUE_COMPRESSED_NAME) !== 0,
+          ),
     type: view.getUint32(at + Vk.dataType, true),
     size,
     inline: isInline ? position + Vk.dataOffset : undefined,
@@ -84,6 +91,18 @@ export function readValue(cells: Cells, cell: number): ValueRecord {
     dataCell: isInline ? 0 : view.getUint32(at + Vk.dataOffset, true),
   };
 }
+
+const tooShort = (position: number, room: number): Error =>
+  corrupt('KeyValue', 'Key value', position, `does not fit its cell of ${room} bytes`);
+
+const tooLong = (position: number, size: number, isInline: boolean): Error =>
+  corrupt(
+    'KeyValue',
+    'Key value',
+    position,
+    isInline ? `${size} bytes in four` : 'more data than the hive has',
+    'dataSize',
+  );
 
 /** The value of a key with this name; the default value's is empty. */
 export function findValue(cells: Cells, key: number, name: string): ValueRecord | undefined {

@@ -6,6 +6,9 @@ import type { HiveSource } from './source.js';
 export const PAGE_SIZE = 65536;
 const PAGE_SHIFT = 16;
 const PAGE_MASK = PAGE_SIZE - 1;
+/** A hive in memory that is only read is one page, up to this size: what `>>>` and `&` of a signed number reach. */
+const FLAT_SHIFT = 31;
+const FLAT_MASK = 0x7fffffff;
 /** Dirty bytes are tracked in units of one bin page, as Windows does. */
 const BLOCK_SIZE = 4096;
 const BLOCK_SHIFT = 12;
@@ -65,6 +68,9 @@ export class PageStore {
   readonly #source: HiveSource;
   readonly #pages: (Page | undefined)[] = [];
   readonly #maxClean: number;
+  /** Of an offset: above are the bits of its page's number, below those of its place in the page. */
+  readonly #shift: number;
+  readonly #mask: number;
   #clean = 0;
   #active = 0;
   #size: number;
@@ -74,11 +80,18 @@ export class PageStore {
   /** Counts changes: what was read at the same count is still so. */
   generation = 0;
 
-  /** @param cacheBytes how much of the unchanged hive to keep in memory, in bytes */
-  constructor(source: HiveSource, cacheBytes: number) {
+  /**
+   * @param cacheBytes how much of the unchanged hive to keep in memory, in bytes
+   * @param readOnly nothing will be changed, so that a source that is in memory needs no pages
+   */
+  constructor(source: HiveSource, cacheBytes: number, readOnly = false) {
     this.#source = source;
     this.#size = source.size;
     this.#maxClean = Math.max(4, Math.ceil(cacheBytes / PAGE_SIZE));
+    const whole = readOnly && source.size <= FLAT_MASK ? source.peek?.(0, source.size) : undefined;
+    this.#shift = whole === undefined ? PAGE_SHIFT : FLAT_SHIFT;
+    this.#mask = whole === undefined ? PAGE_MASK : FLAT_MASK;
+    if (whole !== undefined) this.#pages[0] = { bytes: whole, view: viewOf(whole), dirty: 0, owned: false, kept: true };
   }
 
   /** Bytes, including what was added since the last commit. */
@@ -221,7 +234,7 @@ export class PageStore {
       const available = Math.max(0, this.#size - offset);
       throw new TruncatedImageError({ structure: 'hive', offset, needed: length, available });
     }
-    return this.#pages[offset >>> PAGE_SHIFT] ?? this.#miss(offset >>> PAGE_SHIFT);
+    return this.#pages[offset >>> this.#shift] ?? this.#miss(offset >>> this.#shift);
   }
 
   #miss(index: number): Page {
@@ -234,24 +247,24 @@ export class PageStore {
   }
 
   u8(offset: number): number {
-    return this.#page(offset, 1).bytes[offset & PAGE_MASK]!;
+    return this.#page(offset, 1).bytes[offset & this.#mask]!;
   }
 
   u16(offset: number): number {
-    return this.#page(offset, 2).view.getUint16(offset & PAGE_MASK, true);
+    return this.#page(offset, 2).view.getUint16(offset & this.#mask, true);
   }
 
   u32(offset: number): number {
-    return this.#page(offset, 4).view.getUint32(offset & PAGE_MASK, true);
+    return this.#page(offset, 4).view.getUint32(offset & this.#mask, true);
   }
 
   i32(offset: number): number {
-    return this.#page(offset, 4).view.getInt32(offset & PAGE_MASK, true);
+    return this.#page(offset, 4).view.getInt32(offset & this.#mask, true);
   }
 
   /** Whether bytes lie in one page. */
   isInOnePage(offset: number, length: number): boolean {
-    return (offset & PAGE_MASK) + length <= PAGE_SIZE;
+    return (offset & this.#mask) + length <= this.#mask + 1;
   }
 
   /** All bytes of the page that holds [offset, offset + length), which lies in one page; see {@link placeOf}. */
@@ -266,14 +279,14 @@ export class PageStore {
 
   /** Where `offset` is within {@link pageBytes}. */
   placeOf(offset: number): number {
-    return offset & PAGE_MASK;
+    return offset & this.#mask;
   }
 
   /** A view where the bytes lie in one page, else a copy; not to be kept over a change, nor changed. */
   bytes(offset: number, length: number): Uint8Array {
-    const from = offset & PAGE_MASK;
+    const from = offset & this.#mask;
     const page = this.#page(offset, length);
-    if (from + length <= PAGE_SIZE) return page.bytes.subarray(from, from + length);
+    if (this.isInOnePage(offset, length)) return page.bytes.subarray(from, from + length);
     const out = new Uint8Array(length);
     for (let done = 0; done < length; ) {
       const at = (offset + done) & PAGE_MASK;
@@ -305,7 +318,8 @@ export class PageStore {
   /** The page of a span that is about to be changed; its blocks are saved first. */
   #touch(offset: number, length: number): Page {
     const saved = this.#mutation;
-    if (saved === undefined) throw new InternalError('a hive page is changed outside of a mutation');
+    if (saved === undefined || this.#mask !== PAGE_MASK)
+      throw new InternalError('a hive page is changed outside of a mutation');
     const page = this.#page(offset, length);
     if (!page.owned) own(page);
     if (!page.kept) {

@@ -48,11 +48,10 @@ export interface SubkeyIndex {
 const EMPTY: SubkeyIndex = { root: undefined, leaves: [] };
 
 /**
- * The lists of a key's subkeys.
+ * The lists of a key's subkeys; `position` is that of its node.
  * @throws CorruptImageError when their counts do not add up to the key's
  */
-export function subkeyIndex(cells: Cells, key: number): SubkeyIndex {
-  const position = openKeyNode(cells, key);
+export function subkeyIndex(cells: Cells, key: number, position = openKeyNode(cells, key)): SubkeyIndex {
   const count = cells.store.u32(position + Nk.subkeyCount);
   if (count === 0) return EMPTY;
   const list = cells.store.u32(position + Nk.subkeyList);
@@ -88,9 +87,10 @@ export function leafKey(cells: Cells, leaf: Leaf, i: number): number {
 }
 
 /** Offsets of all subkeys of a key, in the order of the lists. */
-export function subkeyCells(cells: Cells, key: number): number[] {
+export function subkeyCells(cells: Cells, key: number, position = openKeyNode(cells, key)): number[] {
   const out: number[] = [];
-  for (const leaf of subkeyIndex(cells, key).leaves) {
+  if (cells.store.u32(position + Nk.subkeyCount) === 0) return out;
+  for (const leaf of subkeyIndex(cells, key, position).leaves) {
     for (let i = 0; i < leaf.count; i++) out.push(leafKey(cells, leaf, i));
   }
   return out;
