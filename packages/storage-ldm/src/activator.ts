@@ -1,16 +1,24 @@
-import { UnavailableDevice } from '@vmcraft/core/block';
+import { readOnly, UnavailableDevice } from '@vmcraft/core/block';
 import type { BlockDevice, Member, StorageActivator, Volume, WarningSink } from '@vmcraft/core/contracts';
-import { CorruptImageError, isVmcraftError } from '@vmcraft/core/errors';
-import { type Database, readDatabase } from './database.js';
-import { type PrivateHeader, readPrivateHeader } from './private-header.js';
-import { buildVolume, type PresentDisk, volumeKind } from './volume-builder.js';
+import { isVmcraftError } from '@vmcraft/core/errors';
+import { type DiskGroup, readGroup } from './disk-group.js';
+import { volumeFacts } from './group-facts.js';
+import { readPrivateHeader } from './private-header.js';
+import type { VolumeRecord } from './records.js';
+import { buildVolume, sliceOf } from './volume-builder.js';
 
 /** Type of a dynamic disk as blkid names it. */
 export const MEMBER_TYPE = 'LDM_member';
 
+/** Name of the activator, and of the provider. */
+export const LDM_ACTIVATOR = 'storage-ldm';
+
+/** What ldmtool's names of devices begin with: of volumes, and of partitions that a mirrored or RAID-5 volume is made from. */
+export const NAME_OF = { volume: '/dev/mapper/ldm_vol_', partition: '/dev/mapper/ldm_part_' } as const;
+
 /** Finds disk groups of Windows and brings their volumes up. */
 export const ldmActivator: StorageActivator = {
-  name: 'storage-ldm',
+  name: LDM_ACTIVATOR,
   claimsPartitioned: true,
 
   async probe(device: BlockDevice): Promise<Member | undefined> {
@@ -20,63 +28,59 @@ export const ldmActivator: StorageActivator = {
   },
 
   async activate(members, { warn }): Promise<readonly Volume[]> {
-    const { database, disks } = await readGroup(members, warn);
+    const group = await readGroup(members, warn);
     const unit = members[0]?.device.sectorSize ?? 512;
-    return database.volumes.map((volume) => {
-      const kind = volumeKind(
-        volume,
-        database.components.filter((c) => c.volumeId === volume.id),
-      );
-      const name = `/dev/mapper/ldm_vol_${safe(database.groupName)}_${safe(volume.name)}`;
-      return {
-        name,
-        kind: `ldm-${kind}`,
-        uuid: volume.uuid,
-        device: open(volume.size * unit, name, warn, () => buildVolume(volume, database, disks, unit)),
-      };
+    return group.database.volumes.flatMap((volume) => {
+      const pieces = piecesOf(group, volume, unit, warn);
+      return [...pieces, wholeOf(group, volume, unit, warn)];
     });
   },
 };
 
 /** Names become those of devices. */
-function safe(name: string): string {
-  return name.replaceAll(/[^\w.+-]/g, '_');
+function deviceName(kind: keyof typeof NAME_OF, group: string, name: string): string {
+  return NAME_OF[kind] + [group, name].map((part) => part.replaceAll(/[^\w.+-]/g, '_')).join('_');
 }
 
-/** The newest database, and the disks that agree with it. */
-async function readGroup(
-  members: readonly Member[],
-  warn: WarningSink,
-): Promise<{ database: Database; disks: ReadonlyMap<string, PresentDisk> }> {
-  const found: { member: Member; header: PrivateHeader; database: Database }[] = [];
-  let failure: unknown;
-  for (const member of members) {
-    try {
-      const header = await readPrivateHeader(member.device);
-      if (header === undefined) continue;
-      found.push({ member, header, database: await readDatabase(member.device, header) });
-    } catch (error) {
-      if (!isVmcraftError(error) || error.code === 'VMC_ABORTED') throw error;
-      failure = error;
-      warn({ source: 'ldm', message: `${member.deviceName ?? member.uuid}: ${error.message}`, cause: error });
-    }
-  }
-  const [database] = found.map((f) => f.database).sort((a, b) => (a.sequence < b.sequence ? 1 : -1));
-  if (database === undefined) {
-    throw new CorruptImageError({ structure: 'LDM disk group', reason: 'no disk has a whole database' }, failure);
-  }
-  const disks = new Map<string, PresentDisk>();
-  for (const { member, header, database: own } of found) {
-    const name = member.deviceName ?? member.uuid;
-    if (own.sequence !== database.sequence) {
-      warn({ source: 'ldm', message: `${name} was away while its disk group changed: it is not used` });
-    } else if (disks.has(header.diskId)) {
-      warn({ source: 'ldm', message: `${name} has the identifier of another disk: it is not used` });
-    } else {
-      disks.set(header.diskId, { device: member.device, header });
-    }
-  }
-  return { database, disks };
+function wholeOf(group: DiskGroup, volume: VolumeRecord, unit: number, warn: WarningSink): Volume {
+  const { database, disks } = group;
+  const { type, partitions } = volumeFacts(database, volume);
+  const name = deviceName('volume', database.groupName, volume.name);
+  return {
+    name,
+    kind: `ldm-${type}`,
+    uuid: volume.uuid,
+    ...membersOf(group, partitions),
+    device: open(volume.size * unit, name, warn, () => buildVolume(volume, database, disks, unit)),
+  };
+}
+
+/**
+ * The copies of a mirror and the columns of a RAID-5, as ldmtool shows them. They are read-only: what is written to one alone would
+ * make the volume disagree with itself.
+ */
+function piecesOf(group: DiskGroup, volume: VolumeRecord, unit: number, warn: WarningSink): Volume[] {
+  const { database, disks } = group;
+  const { type, partitions } = volumeFacts(database, volume);
+  if (type !== 'mirrored' && type !== 'raid5') return [];
+  return partitions.flatMap((partition) => {
+    const disk = disks.get(database.disks.find((d) => d.id === partition.diskId)?.uuid ?? '');
+    if (disk === undefined) return [];
+    const name = deviceName('partition', database.groupName, partition.name);
+    const build = (): BlockDevice => readOnly(sliceOf(disk, partition, unit), `it is a piece of ${volume.name}`);
+    const device = open(partition.size * unit, name, warn, build);
+    return [{ name, kind: 'ldm-partition', isPiece: true, ...membersOf(group, [partition]), device }];
+  });
+}
+
+/** Those of the members on which partitions lie; all when none of their disks is there. */
+function membersOf(
+  { database, disks }: DiskGroup,
+  partitions: readonly { readonly diskId: number }[],
+): { readonly members?: readonly Member[] } {
+  const ids = new Set(partitions.map((p) => database.disks.find((d) => d.id === p.diskId)?.uuid));
+  const members = [...disks].flatMap(([id, { member }]) => (ids.has(id) ? [member] : []));
+  return members.length === 0 ? {} : { members };
 }
 
 /** A volume that cannot be brought up is there too, and fails with the reason when it is used. */

@@ -10,5 +10,6 @@
  * ```
  * @packageDocumentation
  */
+export { ldmActions } from './actions/index.js';
 export { ldmActivator, MEMBER_TYPE } from './activator.js';
 export { plugin } from './plugin.js';

@@ -5,6 +5,10 @@ export const SPECIFICATION = 'Linux-NTFS project, "LDM documentation"';
 
 /** Where PRIVHEAD is on a disk with an MBR, sectors. */
 export const MBR_PRIVHEAD = 6;
+/** Sectors of the database that Windows makes, the last ones of a disk with an MBR, or the partition for metadata of one with GPT. */
+export const DATABASE_SECTORS = 2048;
+/** "Database Layout": copies of PRIVHEAD within the database, sectors. With GPT, the last one is the first that is read. */
+export const PRIVHEAD_COPIES = [2047, 1856] as const;
 /** Type of an MBR partition on a dynamic disk, and of the protective one of GPT. */
 export const MbrType = { dynamic: 0x42, protective: 0xee } as const;
 
@@ -24,8 +28,8 @@ export const PrivHead = struct('PRIVHEAD', 512, {
 });
 
 const tocEntry = struct('TOCBLOCK entry', 34, { name: [0, latin1(8)], start: [10, u64be], size: [18, u64be] });
-/** Copies of TOCBLOCK within the configuration, sectors; libldm reads the first. */
-export const TOC_SECTORS = [2, 1] as const;
+/** "Database Layout": copies of TOCBLOCK within the database, sectors; libldm reads the first of these. */
+export const TOC_SECTORS = [2, 1, 2045, 2046] as const;
 /** "TOCBLOCK". */
 export const TocBlock = struct('TOCBLOCK', 104, {
   magic: [0, latin1(8)],

@@ -17,5 +17,13 @@ export const plugin = definePlugin({
       },
       load: async () => (await import('./activator.js')).ldmActivator,
     },
+    {
+      kind: 'actions',
+      name: 'ldm-actions',
+      summary: 'disk groups and volumes of Windows dynamic disks: list and describe',
+      rank: 100,
+      capabilities: { supports: { LDM_member: ['read', 'activate'] } },
+      load: async () => (await import('./actions/index.js')).ldmActions,
+    },
   ],
 });

@@ -2,7 +2,7 @@ import { toSafeInteger } from '@vmcraft/core/binary';
 import type { BlockDevice } from '@vmcraft/core/contracts';
 import { CorruptImageError } from '@vmcraft/core/errors';
 import { GUID_TYPE, readPartitionTable } from '@vmcraft/core/partition';
-import { MBR_PRIVHEAD, MbrType, PrivHead, SPECIFICATION } from './layout.js';
+import { DATABASE_SECTORS, MBR_PRIVHEAD, MbrType, PRIVHEAD_COPIES, PrivHead, SPECIFICATION } from './layout.js';
 
 /** What a disk says of itself. Places are bytes. */
 export interface PrivateHeader {
@@ -12,6 +12,8 @@ export interface PrivateHeader {
   readonly dataSize: number;
   readonly configStart: number;
   readonly configSize: number;
+  /** The one that is read first is damaged. */
+  readonly isCopy: boolean;
 }
 
 /** Offset of the first partition's type in an MBR. */
@@ -20,14 +22,31 @@ const FIRST_TYPE = 450;
 const MAX_CONFIG = 16 * 1024 * 1024;
 
 /**
- * The private header of a dynamic disk; undefined when it is none.
- * @throws CorruptImageError when it is one, and damaged
+ * The private header of a dynamic disk, or the first of its copies that is whole; undefined when it is none.
+ * @throws CorruptImageError when it is one, and no copy is whole
  */
 export async function readPrivateHeader(device: BlockDevice): Promise<PrivateHeader | undefined> {
-  const place = await findPrivateHeader(device);
-  if (place === undefined || place + PrivHead.size > device.size) return undefined;
-  const head = PrivHead.decode(await device.read(place, PrivHead.size), 0, place);
-  if (head.magic !== 'PRIVHEAD') return undefined;
+  let damage: CorruptImageError | undefined;
+  for (const [copy, place] of (await findPrivateHeaders(device)).entries()) {
+    if (place < 0 || place + PrivHead.size > device.size) continue;
+    const head = PrivHead.decode(await device.read(place, PrivHead.size), 0, place);
+    if (head.magic !== 'PRIVHEAD') continue;
+    try {
+      return { ...decodeHeader(head, device, place), isCopy: copy > 0 };
+    } catch (error) {
+      if (!(error instanceof CorruptImageError)) throw error;
+      damage ??= error;
+    }
+  }
+  if (damage !== undefined) throw damage;
+  return undefined;
+}
+
+function decodeHeader(
+  head: ReturnType<typeof PrivHead.decode>,
+  device: BlockDevice,
+  place: number,
+): Omit<PrivateHeader, 'isCopy'> {
   const unit = device.sectorSize;
   const bytesOf = (sectors: bigint, field: string): number =>
     toSafeInteger(sectors * BigInt(unit), `PRIVHEAD ${field}`);
@@ -51,15 +70,22 @@ export async function readPrivateHeader(device: BlockDevice): Promise<PrivateHea
   return header;
 }
 
-async function findPrivateHeader(device: BlockDevice): Promise<number | undefined> {
-  if (device.size < 512) return undefined;
+/** Places of the private header, the one that Windows reads first; none when the partition table is not that of a dynamic disk. */
+async function findPrivateHeaders(device: BlockDevice): Promise<readonly number[]> {
+  if (device.size < 512) return [];
+  const unit = device.sectorSize;
   const type = (await device.read(0, 512))[FIRST_TYPE];
-  if (type === MbrType.dynamic) return MBR_PRIVHEAD * device.sectorSize;
-  if (type !== MbrType.protective) return undefined;
+  if (type === MbrType.dynamic) {
+    const database = device.size - (device.size % unit) - DATABASE_SECTORS * unit;
+    return [MBR_PRIVHEAD * unit, ...PRIVHEAD_COPIES.map((sector) => database + sector * unit)];
+  }
+  if (type !== MbrType.protective) return [];
   const table = await readPartitionTable(device);
   const own = table?.partitions.find((p) => p.type === GUID_TYPE.windowsLdmMetadata);
-  // The last sector of the partition for metadata.
-  return own === undefined ? undefined : own.start + own.size - device.sectorSize;
+  if (own === undefined) return [];
+  const [, ...copies] = PRIVHEAD_COPIES;
+  // The first is in the last sector of the partition for metadata.
+  return [own.start + own.size - unit, ...copies.map((sector) => own.start + sector * unit)];
 }
 
 function idOf(text: string, field: string): string {

@@ -1,14 +1,15 @@
 import { ConcatDevice, MirrorArray, ParityArray, parityLayout, SliceDevice, StripeArray } from '@vmcraft/core/block';
-import type { BlockDevice } from '@vmcraft/core/contracts';
+import type { BlockDevice, Member } from '@vmcraft/core/contracts';
 import { CorruptImageError } from '@vmcraft/core/errors';
 import type { Database } from './database.js';
+import { partitionsOf } from './group-facts.js';
 import { ComponentType, SPECIFICATION } from './layout.js';
 import type { PrivateHeader } from './private-header.js';
 import type { ComponentRecord, PartitionRecord, VolumeRecord } from './records.js';
 
 /** A disk of the group that is there. */
 export interface PresentDisk {
-  readonly device: BlockDevice;
+  readonly member: Member;
   readonly header: PrivateHeader;
 }
 
@@ -17,15 +18,6 @@ interface Column {
   readonly record: PartitionRecord;
   readonly device: BlockDevice | undefined;
   readonly diskName: string;
-}
-
-/** What ldmtool calls the kinds of volumes. */
-export function volumeKind(volume: VolumeRecord, components: readonly ComponentRecord[]): string {
-  const [first] = components;
-  if (first?.type === ComponentType.raid) return 'raid5';
-  if (first?.type === ComponentType.striped) return 'striped';
-  if (volume.components > 1) return 'mirrored';
-  return (first?.partitions ?? 0) > 1 ? 'spanned' : 'simple';
 }
 
 /**
@@ -81,35 +73,34 @@ function columnsOf(
   unit: number,
   structure: string,
 ): Column[] {
-  const records = database.partitions.filter((p) => p.componentId === component.id);
+  const records = partitionsOf(database, component);
   if (records.length === 0 || records.length !== component.partitions) {
     const found = { field: 'partitions', expected: component.partitions, found: records.length };
     throw new CorruptImageError({ structure, citation: SPECIFICATION, ...found });
   }
-  const isSpanned = component.type === ComponentType.spanned;
-  const order = (p: PartitionRecord): number => (isSpanned ? p.volumeOffset : p.column);
-  return [...records]
-    .sort((a, b) => order(a) - order(b))
-    .map((record) => {
-      const disk = database.disks.find((d) => d.id === record.diskId);
-      if (disk === undefined) {
-        throw new CorruptImageError({
-          structure,
-          reason: `${record.name} lies on disk ${record.diskId}, which is no record`,
-        });
-      }
-      const present = disks.get(disk.uuid);
-      const device = present === undefined ? undefined : sliceOf(present, record, unit);
-      return { record, device, diskName: `${disk.name} (${disk.uuid})` };
-    });
+  return records.map((record) => {
+    const disk = database.disks.find((d) => d.id === record.diskId);
+    if (disk === undefined) {
+      const reason = `${record.name} lies on disk ${record.diskId}, which is no record`;
+      throw new CorruptImageError({ structure, reason });
+    }
+    const present = disks.get(disk.uuid);
+    const device = present === undefined ? undefined : sliceOf(present, record, unit);
+    return { record, device, diskName: `${disk.name} (${disk.uuid})` };
+  });
 }
 
-function sliceOf({ device, header }: PresentDisk, { start, size, name }: PartitionRecord, unit: number): BlockDevice {
+/** A partition of a disk. @throws CorruptImageError when it ends past the room for data */
+export function sliceOf(
+  { member, header }: PresentDisk,
+  { start, size, name }: PartitionRecord,
+  unit: number,
+): BlockDevice {
   if ((start + size) * unit > header.dataSize) {
     const reason = `${name} ends past the data of its disk`;
     throw new CorruptImageError({ structure: 'VBLK partition', reason, citation: SPECIFICATION });
   }
-  return new SliceDevice(device, header.dataStart + start * unit, size * unit, { name });
+  return new SliceDevice(member.device, header.dataStart + start * unit, size * unit, { name });
 }
 
 function buildComponent(

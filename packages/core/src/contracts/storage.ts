@@ -27,6 +27,8 @@ export interface Volume {
   readonly aliases?: readonly string[];
   /** Those of the members it lies on; all that were given unless told. */
   readonly members?: readonly Member[];
+  /** It is a piece of another volume, such as a leg of a mirror: it can be read under its name, and what lies on it is not looked for. */
+  readonly isPiece?: boolean;
 }
 
 /** Asks for secrets. `selectors` are names under which the caller may have given one: device name, UUID. */

@@ -1,7 +1,11 @@
 import type { DevicePlace, GuestFilesystem } from '../contracts/index.js';
+import { GUID_TYPE } from '../partition/index.js';
 import type { DiscoveredDevice, StorageTree } from '../storage/index.js';
 
-/** Devices that could hold a file system, with what is known of them: everything that has no partitions and is no extended partition. */
+/**
+ * Devices that could hold a file system, with what is known of them: everything that has no partitions, is no extended partition, no
+ * piece of another volume, and not the room for volumes of a Windows dynamic disk.
+ */
 export function listGuestFilesystems(
   storage: StorageTree,
   canMount: (type: string) => boolean,
@@ -12,9 +16,14 @@ export function listGuestFilesystems(
   });
 }
 
+/** Types of partitions that hold the volumes of a Windows dynamic disk, of MBR and of GPT. */
+const DYNAMIC: ReadonlySet<string> = new Set(['42', GUID_TYPE.windowsLdmData]);
+
 function holdsData(device: DiscoveredDevice): boolean {
+  if (device.isPiece === true) return false;
   if (device.kind !== 'partition') return (device.table?.partitions.length ?? 0) === 0;
-  return device.partition?.kind !== 'extended';
+  // Where a volume of a dynamic disk begins at the start of the partition, it shows there as well.
+  return device.partition?.kind !== 'extended' && !DYNAMIC.has(device.partition?.type ?? '');
 }
 
 function describe(device: DiscoveredDevice, canMount: (type: string) => boolean): GuestFilesystem {

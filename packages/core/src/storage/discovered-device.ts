@@ -35,6 +35,8 @@ export interface DiscoveredDevice {
   readonly volumeKind?: string;
   /** Other names of a volume, as its activator tells. */
   readonly aliases?: readonly string[];
+  /** It is a piece of another volume; only of volumes. */
+  readonly isPiece?: boolean;
   /** What lies on it, by signature. */
   readonly signature?: FsSignature;
   /** UUID and label of the volume itself, as its activator tells. */

@@ -289,7 +289,7 @@ export class StorageTree {
   async #describe(device: MutableDevice, old: ReadonlyMap<string, DiscoveredDevice>): Promise<ReadonlySet<string>> {
     this.#index = undefined;
     // Whoever made it has told why it cannot be read.
-    if (device.device instanceof UnavailableDevice) return new Set();
+    if (device.device instanceof UnavailableDevice || device.isPiece === true) return new Set();
     // A partition inside a partition is none to Linux; BSD slices come with the table of the disk.
     const found = device.kind === 'partition' ? undefined : await this.#readTable(device);
     const partitions = found?.partitions.filter((p) => p.kind !== 'extended') ?? [];
@@ -350,7 +350,7 @@ export class StorageTree {
 
   /** Ask the activators whose member the device is. The first to claim it has it. */
   async #claim(device: MutableDevice): Promise<void> {
-    if (device.device instanceof UnavailableDevice) return;
+    if (device.device instanceof UnavailableDevice || device.isPiece === true) return;
     if (device.member !== undefined || device.partition?.kind === 'extended') return;
     const isPartitioned = (device.table?.partitions.length ?? 0) > 0;
     for (const activator of this.#activators) {
@@ -410,6 +410,7 @@ export class StorageTree {
       ...(volume.uuid === undefined ? {} : { uuid: volume.uuid }),
       ...(volume.label === undefined ? {} : { label: volume.label }),
       ...(volume.aliases === undefined ? {} : { aliases: volume.aliases }),
+      ...(volume.isPiece === true ? { isPiece: true } : {}),
     });
     this.#groupOf.set(volume.name, group);
   }

@@ -6,7 +6,6 @@ import { requireTools } from '@vmcraft/testkit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { GuestFS } from 'vmcraft';
 import { makeBek, makeVolume, VOLUME_ID } from '../../packages/storage-bitlocker/test/make-volume.js';
-import { makeGroup } from '../../packages/storage-ldm/test/make-group.js';
 import { cli } from '../cli/run-cli.js';
 
 const BEK_ID = '7b2f3e66-0001-4c0f-9d3a-5d6f0a1b2c3d';
@@ -59,29 +58,5 @@ describe.runIf(requireTools('mkfs.fat', 'mcopy'))('BitLocker in a session', () =
   it('the command line takes a startup key file', async () => {
     const args = ['cat', path('locked'), '/hello', '-m', MAPPER, '--key', `/dev/sda:file:${path('key.BEK')}`];
     expect(await cli(args)).toMatchObject({ stdout: 'world\n', status: 0 });
-  });
-});
-
-describe('dynamic disks in a session', () => {
-  it('volumes over several disks come up under the names of ldmtool', async () => {
-    const folder = mkdtempSync(join(tmpdir(), 'vmcraft-ldm-'));
-    try {
-      const { disks, volumes } = makeGroup([
-        { name: 'Volume1', kind: 'spanned', disks: [0, 1] },
-        { name: 'Raid1', kind: 'raid5', disks: [0, 1, 2] },
-      ]);
-      const drives = disks.map((disk, d) => {
-        writeFileSync(join(folder, `disk${d}`), disk);
-        return { path: join(folder, `disk${d}`), format: 'raw' as const };
-      });
-      await using g = await GuestFS.open(drives, { readonly: true });
-      const names = [...volumes.keys()].map((name) => `/dev/mapper/ldm_vol_WIN-Dg0_${name}`);
-      expect([...(await g.listDmDevices())].sort()).toEqual([...names].sort());
-      for (const [i, content] of [...volumes.values()].entries()) {
-        expect(await g.blockdevGetsize64(names[i]!)).toBe(content.length);
-      }
-    } finally {
-      rmSync(folder, { recursive: true, force: true });
-    }
   });
 });
