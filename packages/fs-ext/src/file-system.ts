@@ -58,6 +58,7 @@ export class ExtFileSystem
   readonly readonly: boolean;
   readonly caseInsensitive = false;
   readonly abilities: ReadonlySet<FsAbility>;
+  readonly takesBuffers = true;
   readonly root: FsNode = { ino: INO_ROOT };
   #volume: Volume;
   #writer: Writer | undefined;

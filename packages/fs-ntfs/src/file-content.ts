@@ -63,7 +63,8 @@ export class ContentReader {
     const attribute = this.stream(inode, name);
     if (name === '' && inode.isReparsePoint) {
       const reader = await this.#reader(inode, attribute);
-      if (reader !== undefined) return reader.read(offset, length, options);
+      // The reader keeps the last chunk.
+      if (reader !== undefined) return reader.read(offset, length, withoutBuffer(options));
     }
     if (attribute === undefined) return new Uint8Array(0);
     return readAttribute(this.volume, attribute, offset, length, options);
@@ -94,6 +95,12 @@ export class ContentReader {
   forget(): void {
     this.#overlaid = undefined;
   }
+}
+
+function withoutBuffer(options: IoOptions | undefined): IoOptions | undefined {
+  if (options?.into === undefined) return options;
+  const { into: _, ...rest } = options;
+  return rest;
 }
 
 /** The tag of a file's reparse point as $FILE_NAME copies it, without reading more than its record; 0 for none. */

@@ -40,6 +40,7 @@ export class NtfsFileSystem implements FileSystem, XattrFs, SparseFs {
   readonly device: Volume['device'];
   readonly readonly: boolean = true;
   readonly caseInsensitive = true;
+  readonly takesBuffers = true;
   readonly abilities: ReadonlySet<FsAbility> = new Set<FsAbility>(['trim', 'xattr', 'sparse']);
   readonly root: NtfsNode;
   protected readonly volume: Volume;

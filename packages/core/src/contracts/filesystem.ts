@@ -120,6 +120,8 @@ export interface FileSystem extends Closable {
   /** Abilities this opened file system really has; all of its methods work. */
   readonly abilities: ReadonlySet<FsAbility>;
   readonly root: FsNode;
+  /** Its `read` keeps no memory that it was lent ({@link IoOptions.into}); otherwise none is. */
+  readonly takesBuffers?: boolean;
   /** Undefined when there is no such name. `.` and `..` are not looked up here. @throws FsError ENOTDIR */
   lookup(dir: FsNode, name: string): Promise<FsNode | undefined>;
   stat(node: FsNode): Promise<FsStat>;

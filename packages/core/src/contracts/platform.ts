@@ -4,6 +4,8 @@ import type { Timestamp } from './filesystem.js';
 
 /** Where bytes go. `close()` is called once at the end, `abort()` instead when the work fails. */
 export interface ByteSink {
+  /** A chunk is done with when its `write` is: it may lie in memory that is used again. */
+  readonly isTransient?: boolean;
   write(chunk: Uint8Array): Promise<void> | void;
   /** Pass over `length` bytes that are zeros, leaving a hole. Sinks that cannot have holes have no such method. */
   skip?(length: number): Promise<void> | void;

@@ -21,7 +21,7 @@ function algorithmNamed(name: string): HashAlgorithm {
 export async function checksum(g: Session, type: string, name: string, action: string): Promise<string> {
   const algorithm = algorithmNamed(type);
   const source = await openGuestSource(g, name, action);
-  const { sum } = await sumOf(g, algorithm, source.stream(), action, source.size);
+  const { sum } = await sumOf(g, algorithm, source.stream(0, source.size, { reuse: true }), action, source.size);
   return sum;
 }
 
@@ -57,7 +57,8 @@ export async function checksumsOut(
     for await (const { location, relative } of walkTree(g.vfs, top, { sorted: true, signal: g.signal })) {
       if ((await location.type()) !== S_IFREG) continue;
       const file = await g.vfs.openAt(location, action, location.path, { signal: g.signal });
-      const { sum, length } = await sumOf(g, algorithm, file.stream(), action, file.stat.size);
+      const { size } = file.stat;
+      const { sum, length } = await sumOf(g, algorithm, file.stream(0, size, { reuse: true }), action, size);
       const name = `./${relative}`;
       yield encodeFileName(algorithm === 'crc' ? `${sum} ${length} ${name}\n` : sumLine(sum, name));
     }

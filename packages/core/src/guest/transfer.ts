@@ -22,7 +22,8 @@ async function* deviceBytes(g: Session, name: string, start: number, end: number
 export interface GuestSource {
   /** Bytes. */
   readonly size: number;
-  stream(start?: number, end?: number): AsyncGenerator<Uint8Array>;
+  /** With `reuse` a chunk is only good until the next one is asked for. */
+  stream(start?: number, end?: number, options?: { readonly reuse?: boolean }): AsyncGenerator<Uint8Array>;
 }
 
 /** Open a device or a file for reading from front to back. @throws FsError ENOENT, EISDIR, ENOTSUP */
@@ -54,7 +55,9 @@ export async function download(
     const reason = `${size} bytes from ${offset} on are not within its ${source.size} bytes`;
     throw new FsError('EINVAL', { operation: action, path: name, reason });
   }
-  await pourInto(g, target, exactly(source.stream(offset, offset + size), size, name, action), action, size);
+  const reuse = typeof target === 'string' || target.isTransient === true;
+  const bytes = source.stream(offset, offset + size, { reuse });
+  await pourInto(g, target, exactly(bytes, size, name, action), action, size);
 }
 
 /** A download is either whole or fails. */

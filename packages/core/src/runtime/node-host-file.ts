@@ -41,9 +41,7 @@ export class NodeHostFile implements HostFile {
     throwIfAborted(options?.signal, 'read');
     checkSpan(this.path, Number.MAX_SAFE_INTEGER, offset, length);
     const wanted = Math.max(0, Math.min(length, this.#size - offset));
-    // Not a Buffer: its slice() shares memory, which callers of a Uint8Array do not expect.
-    const { buffer, byteOffset } = Buffer.allocUnsafeSlow(wanted);
-    const data = new Uint8Array(buffer, byteOffset, wanted);
+    const data = options?.into?.take(wanted) ?? memory(wanted);
     const got = await this.#run('read', () => this.#fill(data, offset));
     throwIfAborted(options?.signal, 'read');
     return got === wanted ? data : data.subarray(0, got);
@@ -173,6 +171,12 @@ export class NodeHostFile implements HostFile {
     const reason = `a block device of ${this.#size} bytes cannot grow to ${end}`;
     throw new HostError({ path: this.path, operation: 'write', errno: 'ENOSPC', reason });
   }
+}
+
+/** Not a Buffer: its slice() shares memory, which callers of a Uint8Array do not expect. */
+function memory(length: number): Uint8Array {
+  const { buffer, byteOffset } = Buffer.allocUnsafeSlow(length);
+  return new Uint8Array(buffer, byteOffset, length);
 }
 
 function promised<T>(call: (done: (error: Error | null, value?: T) => void) => void): Promise<T> {

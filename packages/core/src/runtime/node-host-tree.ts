@@ -97,6 +97,7 @@ export async function createHostFile(path: string, options: HostCreateOptions = 
     position += length;
   };
   return {
+    isTransient: true,
     write,
     ...(isRegular ? { skip } : {}),
     async close() {

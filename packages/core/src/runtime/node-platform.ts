@@ -102,6 +102,7 @@ export class NodePlatform implements HostPlatform {
 /** Standard output, at the pace of whoever reads it. */
 function standardOutput(): ByteSink {
   return {
+    isTransient: true,
     write: (chunk) =>
       new Promise((done, fail) => {
         process.stdout.write(chunk, (error) => {

@@ -14,6 +14,7 @@ import { VfsEditor } from './editor.js';
 import type { Location, Slot } from './location.js';
 import { type Mount, MountTable } from './mount-table.js';
 import { PathWalker } from './path-walk.js';
+import { AlternatingBuffers } from './read-buffers.js';
 
 /** Bytes that file contents are read in. */
 const READ_CHUNK = 1 << 20;
@@ -31,8 +32,8 @@ export interface OpenedFile {
   readonly stat: FsStat;
   /** Up to `length` bytes; fewer only at the end. */
   read(offset: number, length: number): Promise<Uint8Array>;
-  /** Chunks of at most 1 MiB from `start` up to `end` bytes. */
-  stream(start?: number, end?: number): AsyncGenerator<Uint8Array>;
+  /** Chunks of at most 1 MiB from `start` up to `end` bytes. With `reuse` one is only good until the next is asked for. */
+  stream(start?: number, end?: number, options?: { readonly reuse?: boolean }): AsyncGenerator<Uint8Array>;
 }
 
 /** The tree of mounted file systems, by path. Reading is here, changes are in {@link Vfs.edit}. */
@@ -190,8 +191,11 @@ export class Vfs {
       location,
       stat,
       read: (offset, length) => fs.read(location.node, offset, length, options),
-      stream: (start = 0, end = stat.size) =>
-        readAhead((offset, length) => fs.read(location.node, offset, length, bulk), start, Math.min(end, stat.size)),
+      stream: (start = 0, end = stat.size, { reuse = false } = {}) => {
+        const buffers = reuse && fs.takesBuffers === true ? new AlternatingBuffers(READ_CHUNK) : undefined;
+        const read: Reader = (offset, length) => fs.read(location.node, offset, length, buffers?.lend(bulk) ?? bulk);
+        return readAhead(read, start, Math.min(end, stat.size));
+      },
     };
   }
 }

@@ -11,7 +11,8 @@ export async function catTask(context: TaskContext, disks: DiskOptions, paths: r
       await mountGuest(context, guest, disks, true);
       if (!context.global.json) {
         for (const path of paths) {
-          await call(guest, 'download', path, { write: (chunk: Uint8Array) => context.output.write(chunk) });
+          const write = (chunk: Uint8Array): Promise<void> => context.output.write(chunk);
+          await call(guest, 'download', path, { isTransient: true, write });
         }
         return;
       }
