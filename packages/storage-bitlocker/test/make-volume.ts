@@ -24,6 +24,15 @@ export interface VolumeRecipe {
   readonly state?: number;
   /** Of the validation: from 2 on with a sealed digest. */
   readonly validation?: 1 | 2;
+  /** Where the metadata and the moved sectors go; {@link PLACES} unless given. */
+  readonly places?: Places;
+}
+
+/** Bytes from the start of the volume. */
+export interface Places {
+  readonly metadata: readonly number[];
+  readonly header: number;
+  readonly headerSize: number;
 }
 
 export const VOLUME_ID = '01234567-89ab-4def-8123-456789abcdef';
@@ -32,7 +41,7 @@ const FVEK = createHash('sha512').update('keys of the sectors').digest();
 const EXTERNAL = createHash('sha256').update('external key').digest();
 const CLEAR = createHash('sha256').update('clear key').digest();
 const SALT = Buffer.from('0123456789abcdef');
-/** Where the metadata and the moved sectors go. */
+/** Where the metadata and the moved sectors go in small volumes. */
 export const PLACES = { metadata: [0x40000, 0x80000, 0xc0000], header: 0x60000, headerSize: 8192 } as const;
 const METADATA_BYTES = { vista: 16384, seven: 65536, togo: 65536 } as const;
 const PROTECTION = { clear: 0, tpm: 0x100, bek: 0x200, recovery: 0x800, password: 0x2000 } as const;
@@ -94,6 +103,7 @@ export function makeBek(id: string): Uint8Array {
 function volumeHeader(r: VolumeRecipe, sectorSize: number): Buffer {
   const out = Buffer.alloc(512);
   const layout = r.layout ?? 'seven';
+  const { metadata } = r.places ?? PLACES;
   if (layout === 'vista') out.set(r.plain.subarray(0, 512));
   else out.set([0xeb, 0x58, 0x90]);
   out.write(layout === 'togo' ? 'MSWIN4.1' : '-FVE-FS-', 3, 'latin1');
@@ -101,18 +111,18 @@ function volumeHeader(r: VolumeRecipe, sectorSize: number): Buffer {
   out[13] = 8;
   out.set([0x55, 0xaa], 510);
   if (layout === 'vista') {
-    out.writeBigUInt64LE(BigInt(PLACES.metadata[0] / (8 * sectorSize)), 56);
+    out.writeBigUInt64LE(BigInt(metadata[0]! / (8 * sectorSize)), 56);
     return out;
   }
   const at = layout === 'togo' ? 424 : 160;
   out.set(guidBytes('4967d63b-2e29-4ad8-8399-f6a339e3d001'), at);
-  for (const [i, offset] of PLACES.metadata.entries()) out.writeBigUInt64LE(BigInt(offset), at + 16 + i * 8);
+  for (const [i, offset] of metadata.entries()) out.writeBigUInt64LE(BigInt(offset), at + 16 + i * 8);
   return out;
 }
 
 async function metadataBlock(r: VolumeRecipe): Promise<Buffer> {
   const vista = r.layout === 'vista';
-  const { metadata, header, headerSize } = PLACES;
+  const { metadata, header, headerSize } = r.places ?? PLACES;
   const key = r.method < 0x8002 ? FVEK : FVEK.subarray(0, r.method === 0x8005 ? 64 : keyBytesOf(r.method));
   const entries = [entry(7, 2, Buffer.from('HOST Volume 1/1/2020\0', 'utf16le'))];
   for (const [i, p] of (r.protectors ?? [{ kind: 'clear' } as const]).entries()) {
@@ -148,7 +158,7 @@ async function metadataBlock(r: VolumeRecipe): Promise<Buffer> {
 export async function makeVolume(recipe: VolumeRecipe): Promise<{ image: Uint8Array; shown: Uint8Array }> {
   const { plain, method, sectorSize = 512, layout = 'seven' } = recipe;
   const scheme = { method, sectorSize, key: FVEK };
-  const { metadata, header, headerSize } = PLACES;
+  const { metadata, header, headerSize } = recipe.places ?? PLACES;
   const shown = plain.slice();
   const hide = (at: number, size: number): unknown => shown.fill(0, at, at + size);
   for (const at of metadata) hide(at, METADATA_BYTES[layout]);

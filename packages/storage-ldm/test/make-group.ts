@@ -5,14 +5,18 @@ export interface VolumeRecipe {
   readonly name: string;
   readonly kind: 'simple' | 'spanned' | 'striped' | 'mirrored' | 'raid5';
   readonly disks: readonly number[];
+  /** What it holds, as long as the columns are whole chunks; a pattern unless given. */
+  readonly content?: Uint8Array;
+  /** Its GUID. */
+  readonly uuid?: string;
 }
 
 const SECTOR = 512;
-/** Sectors of a disk, and of the database at its end. */
+/** Least sectors of a disk, and those of the database at its end. */
 export const DISK_SECTORS = 8192;
 const CONFIG_SECTORS = 2048;
 const DATA_START = 63;
-/** Sectors of each partition, and of a chunk. */
+/** Sectors of a partition unless contents are given, and of a chunk. */
 const PART = 512;
 const CHUNK = 128;
 const VBLK = 128;
@@ -41,17 +45,34 @@ export interface Group {
   readonly volumes: ReadonlyMap<string, Uint8Array>;
 }
 
+/** A partition; all of one volume have the same size. Sectors. */
 interface Span {
   readonly disk: number;
+  readonly index: number;
   readonly start: number;
+  readonly size: number;
 }
 
 const guidBytes = (id: string): Buffer => Buffer.from(id.replaceAll('-', ''), 'hex');
 
 /** Make disks with volumes, from the Linux-NTFS project's documentation. */
 export function makeGroup(recipes: readonly VolumeRecipe[], diskCount = 3, sequence = 7): Group {
-  const disks = Array.from({ length: diskCount }, () => new Uint8Array(DISK_SECTORS * SECTOR));
   const next = new Array<number>(diskCount).fill(0);
+  const counted = new Array<number>(diskCount).fill(0);
+  const plans = recipes.map((recipe, v) => {
+    const columns = columnsOf(recipe);
+    const content = recipe.content ?? pattern(columns * PART * SECTOR, v + 1);
+    const size = content.length / SECTOR / columns;
+    const spans = recipe.disks.map((disk): Span => {
+      const start = next[disk]!;
+      next[disk]! += size;
+      counted[disk]! += 1;
+      return { disk, index: counted[disk]!, start, size };
+    });
+    return { ...recipe, content, spans };
+  });
+  const sectors = Math.max(DISK_SECTORS, DATA_START + Math.max(...next) + CONFIG_SECTORS);
+  const disks = Array.from({ length: diskCount }, () => new Uint8Array(sectors * SECTOR));
   const records: Buffer[] = [record(0x45, 0, number(1), text('WIN-Dg0'), zeros(40))];
   const counts = { volumes: recipes.length, components: 0, partitions: 0, disks: diskCount };
   for (let d = 0; d < diskCount; d++) {
@@ -59,23 +80,24 @@ export function makeGroup(recipes: readonly VolumeRecipe[], diskCount = 3, seque
   }
   const volumes = new Map<string, Uint8Array>();
   let id = 100;
-  for (const [v, { name, kind, disks: own }] of recipes.entries()) {
-    const spans = own.map((disk): Span => {
-      next[disk]! += PART;
-      return { disk, start: next[disk]! - PART };
-    });
-    const size =
-      { simple: 1, spanned: own.length, striped: own.length, mirrored: 1, raid5: own.length - 1 }[kind] * PART;
-    const content = pattern(size * SECTOR, v + 1);
+  for (const [v, { name, kind, content, spans, uuid: given }] of plans.entries()) {
     volumes.set(name, content);
     place(kind, content, spans, disks);
     const volume = id++;
     const components = kind === 'mirrored' ? spans.map((s) => [s]) : [spans];
-    const uuid = guidBytes(volumeId(v));
+    const uuid = guidBytes(given ?? volumeId(v));
     const state = [zeros(14), Buffer.from([kind === 'raid5' ? 4 : 3]), zeros(6)];
     const hint = text(`${String.fromCharCode(69 + v)}:`);
     const head = [number(volume), text(name), text(kind === 'raid5' ? 'raid5' : 'gen'), text('8000000000000000')];
-    const rest = [number(components.length), zeros(16), number(size), zeros(4), Buffer.from([7]), uuid, hint];
+    const rest = [
+      number(components.length),
+      zeros(16),
+      number(content.length / SECTOR),
+      zeros(4),
+      Buffer.from([7]),
+      uuid,
+      hint,
+    ];
     records.push(record(0x51, 2, ...head, ...state, ...rest));
     for (const parts of components) {
       const component = id;
@@ -90,6 +112,9 @@ export function makeGroup(recipes: readonly VolumeRecipe[], diskCount = 3, seque
   return { disks, volumes };
 }
 
+const columnsOf = ({ kind, disks }: VolumeRecipe): number =>
+  ({ simple: 1, spanned: disks.length, striped: disks.length, mirrored: 1, raid5: disks.length - 1 })[kind];
+
 const COMPONENT_TYPES = { simple: 2, spanned: 2, mirrored: 2, striped: 1, raid5: 3 } as const;
 
 /** A component and its partitions, numbered on from `id`. */
@@ -100,9 +125,9 @@ function componentRecords(kind: VolumeRecipe['kind'], id: number, volume: number
   const named = [number(id), text(`component-${id}`), text('ACTIVE'), type, zeros(4)];
   const belongs = [number(parts.length), zeros(16), number(volume), zeros(1)];
   const records = [record(0x32, isStriped ? 0x10 : 0, ...named, ...belongs, ...columns)];
-  for (const [column, { disk, start }] of parts.entries()) {
-    const label = [number(id + 1 + column), text(`Disk${disk + 1}-0${start / PART + 1}`), zeros(12)];
-    const where = [u(8, start), u(8, kind === 'spanned' ? column * PART : 0), number(PART)];
+  for (const [column, { disk, index, start, size }] of parts.entries()) {
+    const label = [number(id + 1 + column), text(`Disk${disk + 1}-0${index}`), zeros(12)];
+    const where = [u(8, start), u(8, kind === 'spanned' ? column * size : 0), number(size)];
     records.push(record(0x33, 8, ...label, ...where, number(id), number(10 + disk), number(column)));
   }
   return records;
@@ -112,7 +137,7 @@ function componentRecords(kind: VolumeRecipe['kind'], id: number, volume: number
 function place(kind: VolumeRecipe['kind'], content: Uint8Array, spans: readonly Span[], disks: Uint8Array[]): void {
   const put = (span: Span, at: number, data: Uint8Array): void =>
     disks[span.disk]!.set(data, (DATA_START + span.start) * SECTOR + at);
-  const part = PART * SECTOR;
+  const part = spans[0]!.size * SECTOR;
   const chunk = CHUNK * SECTOR;
   for (const [i, span] of spans.entries()) {
     if (kind === 'simple' || kind === 'spanned') put(span, 0, content.subarray(i * part, (i + 1) * part));
@@ -174,7 +199,8 @@ function database(records: readonly Buffer[], counts: Counts, sequence: number):
 /** The MBR, the private header and the database of one disk. */
 function describe(disk: Uint8Array, index: number, config: Buffer): void {
   const out = Buffer.from(disk.buffer);
-  const data = DISK_SECTORS - CONFIG_SECTORS - DATA_START;
+  const sectors = disk.length / SECTOR;
+  const data = sectors - CONFIG_SECTORS - DATA_START;
   out.set([0, 0, 1, 0, 0x42, 0xfe, 0xff, 0xff], 446);
   out.writeUInt32LE(DATA_START, 454);
   out.writeUInt32LE(data, 458);
@@ -186,7 +212,7 @@ function describe(disk: Uint8Array, index: number, config: Buffer): void {
   head.write('1b77da20-c717-11d0-a5be-00a0c91db73c', 112, 'latin1');
   head.write(GROUP_ID, 176, 'latin1');
   head.write('WIN-Dg0', 240, 'latin1');
-  const places = [DATA_START, data, DISK_SECTORS - CONFIG_SECTORS, CONFIG_SECTORS, 1, 1];
+  const places = [DATA_START, data, sectors - CONFIG_SECTORS, CONFIG_SECTORS, 1, 1];
   head.set(Buffer.concat(places.map((p) => u(8, p))), 283);
-  out.set(config, (DISK_SECTORS - CONFIG_SECTORS) * SECTOR);
+  out.set(config, (sectors - CONFIG_SECTORS) * SECTOR);
 }

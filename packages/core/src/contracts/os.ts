@@ -39,6 +39,8 @@ export interface GuestFilesystem {
   readonly uuid?: string;
   readonly partUuid?: string;
   readonly partLabel?: string;
+  /** Identifier of the volume itself, as what made it tells: of a logical volume, an array, a volume of dynamic disks. */
+  readonly volumeId?: string;
   /** False when no installed driver can open it. */
   readonly canMount: boolean;
   /** Where it lies, for systems that name it by its place; a volume made from one partition has that partition's. */

@@ -36,6 +36,7 @@ function describe(device: DiscoveredDevice, canMount: (type: string) => boolean)
     ...optional('uuid', device.signature?.uuid),
     ...optional('partUuid', device.partition?.uuid),
     ...optional('partLabel', device.partition?.name),
+    ...optional('volumeId', device.kind === 'volume' ? device.uuid : undefined),
   };
 }
 

@@ -1,5 +1,5 @@
 import type { GuestFilesystem, WindowsDrive } from '@vmcraft/core';
-import { decodeUtf16 } from '@vmcraft/core/binary';
+import { decodeUtf16, uuidToString } from '@vmcraft/core/binary';
 import { GPT_PREFIX, GptUniqueId, MbrUniqueId } from '../layout-mounted-devices.js';
 import type { HiveReader } from './hive-reader.js';
 
@@ -32,16 +32,16 @@ function driveOf(letter: string, id: Uint8Array, filesystems: readonly GuestFile
   const prefix = String.fromCharCode(...id.subarray(0, GPT_PREFIX.length));
   if (prefix === GPT_PREFIX && id.length === GptUniqueId.size) {
     const { guid } = GptUniqueId.decode(id);
-    const found = deviceOf(filesystems.filter((f) => f.place?.guid === guid));
-    // Volumes on dynamic disks look the same; no partition has their id.
-    const dynamic = found.device === undefined && filesystems.some((f) => f.type === 'LDM_member' || f.type === 'ldm');
-    return {
-      letter,
-      kind: dynamic ? 'dynamic' : 'gpt',
-      identity: guid,
-      ...found,
-      ...(dynamic ? { protection: 'dynamic' as const } : {}),
-    };
+    const partitions = filesystems.filter((f) => f.place?.guid === guid);
+    if (partitions.length > 0) return { letter, kind: 'gpt', identity: guid, ...deviceOf(partitions) };
+    // Volumes on dynamic disks look the same. Their database has the bytes in the order of the text.
+    const ids = [guid, uuidToString(id.subarray(GPT_PREFIX.length))];
+    const volumes = filesystems.filter((f) => f.volumeId !== undefined && ids.includes(f.volumeId));
+    if (volumes.length > 0) return { letter, kind: 'dynamic', identity: volumes[0]!.volumeId!, ...volumeOf(volumes) };
+    const dynamic = filesystems.some((f) => f.type === 'LDM_member' || f.type === 'ldm');
+    return dynamic
+      ? { letter, kind: 'dynamic', identity: guid, protection: 'dynamic' }
+      : { letter, kind: 'gpt', identity: guid };
   }
   if (prefix === DYNAMIC_PREFIX)
     return { letter, kind: 'dynamic', identity: 'volume on dynamic disks', protection: 'dynamic' };
@@ -49,6 +49,11 @@ function driveOf(letter: string, id: Uint8Array, filesystems: readonly GuestFile
   return text.startsWith('\\??\\') || text.startsWith('\\Device\\')
     ? { letter, kind: 'device', identity: text }
     : { letter, kind: 'unknown', identity: `${id.length} bytes of an unknown kind` };
+}
+
+/** A volume whose disks are missing is there, and cannot be read. */
+function volumeOf([volume]: readonly GuestFilesystem[]): Pick<WindowsDrive, 'device' | 'protection'> {
+  return { device: volume!.mountable, ...(volume!.canMount ? {} : { protection: 'dynamic' as const }) };
 }
 
 /** The device, and what keeps it from being read. An unlocked volume wins over the partition that it lies on. */

@@ -67,4 +67,14 @@ describe('drive letters', () => {
     ]);
     expect(drives.every((d) => d.device === undefined)).toBe(true);
   });
+
+  it('are found by the identifier of a volume on dynamic disks, in either order of its bytes', async () => {
+    for (const volumeId of [GUID, '00010203-0405-0607-0809-0a0b0c0d0e0f']) {
+      const volume = filesystem({ mountable: '/dev/mapper/ldm_vol_x_Volume1', volumeId });
+      const found = { letter: 'C', kind: 'dynamic', identity: volumeId, device: '/dev/mapper/ldm_vol_x_Volume1' };
+      expect(await letters({ '\\DosDevices\\C:': gptId }, [volume])).toEqual([found]);
+      const broken = { ...volume, type: 'unknown', canMount: false };
+      expect(await letters({ '\\DosDevices\\C:': gptId }, [broken])).toEqual([{ ...found, protection: 'dynamic' }]);
+    }
+  });
 });
