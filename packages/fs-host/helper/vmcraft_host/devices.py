@@ -11,7 +11,7 @@ import subprocess
 import threading
 import time
 
-from . import linux
+from . import daemons, linux
 
 LOOP_CTL_GET_FREE, LOOP_CONFIGURE = 0x4C82, 0x4C0A
 LO_FLAGS_READ_ONLY, LO_FLAGS_AUTOCLEAR = 1, 4
@@ -87,20 +87,20 @@ class FuseExport:
     """qemu-storage-daemon shows the export as a file; for root a loop device lies on it."""
 
     def __init__(self, m, folder):
-        self.file = os.path.join(folder, f'export-{m["attachment"]}')
+        self.file = os.path.join(folder, daemons.SHARED, f'export-{m["attachment"]}')
         os.close(os.open(self.file, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
         node = f'driver=nbd,node-name=disk,server.type=unix,server.path={m["socket"].replace(",", ",,")},discard=unmap'
         export = f'type=fuse,id=export,node-name=disk,mountpoint={self.file.replace(",", ",,")}'
         readonly = m['readonly']
         command = [m['program'], '--blockdev', node + (',read-only=on' if readonly else ''),
                    '--export', export + ('' if readonly else ',writable=on')]
-        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                                        stderr=subprocess.PIPE, env={'PATH': os.environ['PATH'], 'LC_ALL': 'C'})
+        self.process = daemons.start(command)
         self.loop = None
         try:
             wait_until(lambda: os.path.ismount(self.file) or os.stat(self.file).st_size == m['size'],
                        'qemu-storage-daemon', self.process)
             wait_until(lambda: os.stat(self.file).st_size == m['size'], 'qemu-storage-daemon', self.process)
+            daemons.isolate(self.process, folder)
             if m['loop']:
                 self.loop = LoopDevice(self.file, readonly, sector=m['sector'])
         except BaseException:

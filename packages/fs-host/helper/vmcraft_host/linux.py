@@ -7,7 +7,7 @@ import platform
 _libc = ctypes.CDLL(None, use_errno=True)
 
 MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC = 1, 2, 4, 8
-MS_REMOUNT, MS_NOATIME, MS_BIND, MS_REC, MS_PRIVATE = 32, 1024, 4096, 16384, 1 << 18
+MS_REMOUNT, MS_NOATIME, MS_BIND, MS_REC, MS_PRIVATE, MS_SHARED = 32, 1024, 4096, 16384, 1 << 18, 1 << 20
 MNT_DETACH = 2
 UMOUNT_NOFOLLOW = 8
 CLONE_NEWNS, CLONE_NEWUTS, CLONE_NEWIPC = 0x20000, 0x4000000, 0x8000000
@@ -36,6 +36,10 @@ def umount(target, flags=0):
 
 def unshare(flags):
     _check(_libc.unshare(flags))
+
+
+def setns(fd, kind):
+    _check(_libc.setns(fd, kind))
 
 
 def pivot_root(new, old):

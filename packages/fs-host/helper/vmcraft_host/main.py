@@ -8,7 +8,7 @@ import signal
 import sys
 import types
 
-from . import devices, jail, linux, volumes
+from . import daemons, devices, jail, linux, volumes
 from .frames import Ended, receive, send
 from .tree import Tree
 
@@ -90,7 +90,8 @@ class Helper:
         self.attached.pop(m['attachment']).close()
 
     def do_mount(self, m):
-        target = f'{self.folder}/mount-{m["mount"]}'
+        place = f'{self.folder}/{daemons.SHARED}' if 'command' in m else self.folder
+        target = f'{place}/mount-{m["mount"]}'
         os.mkdir(target, 0o700)
         try:
             volume = volumes.mount(self.attached[m['attachment']].path, target, m)
@@ -172,6 +173,7 @@ def main(folder, mode):
     inner = f'{folder}/inner'
     os.mkdir(inner, 0o700)
     linux.mount('vmcraft', inner, 'tmpfs', linux.MS_NOSUID | linux.MS_NODEV, 'mode=700')
+    daemons.make_shared(inner)
     Helper(inner, mode == 'root').run()
     quietly(lambda: linux.umount(inner, linux.MNT_DETACH))
     quietly(lambda: os.rmdir(inner))

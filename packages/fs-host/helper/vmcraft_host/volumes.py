@@ -5,7 +5,7 @@ import os
 import subprocess
 import time
 
-from . import linux
+from . import daemons, linux
 from .devices import Failed, wait_until
 
 BASE_FLAGS = linux.MS_NOSUID | linux.MS_NODEV | linux.MS_NOATIME
@@ -38,10 +38,10 @@ class FuseMount:
         command = [word.replace('%d', source).replace('%m', target) for word in m['command']]
         if m['options']:
             command += ['-o', ','.join(m['options'])]
-        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                                        stderr=subprocess.PIPE, env={'PATH': os.environ['PATH'], 'LC_ALL': 'C'})
+        self.process = daemons.start(command)
         try:
             wait_until(lambda: os.stat(target).st_dev != outside, os.path.basename(command[0]), self.process)
+            daemons.isolate(self.process, os.path.dirname(os.path.dirname(target)))
         except BaseException:
             self.process.kill()
             self.process.wait()
