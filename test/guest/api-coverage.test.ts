@@ -6,7 +6,7 @@ import { requireTools } from '@vmcraft/testkit';
 import { describe, expect, it } from 'vitest';
 
 /** Options that guestfs does not have: its appliance has the network or not as a whole, and programs there run as long as they like. */
-const OF_COMMANDS = ['network: Bool', 'timeout: Int'];
+const OF_COMMANDS = ['network: Bool', 'timeout: Int', 'memorylimit: Int64', 'processlimit: Int'];
 const MORE_OPTIONS: ReadonlyMap<string, readonly string[]> = new Map(
   ['command', 'command_lines', 'command_out', 'sh', 'sh_lines', 'sh_out'].map((name) => [name, OF_COMMANDS]),
 );

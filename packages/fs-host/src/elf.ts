@@ -12,6 +12,7 @@ const MACHINES: Readonly<Record<number, string>> = {
   258: 'loongarch64',
 };
 const LITTLE_ENDIAN = 1;
+const CLASS_64 = 2;
 
 /** Architecture of a program; undefined when it is no ELF file. */
 export function elfMachine(head: Uint8Array): string | undefined {
@@ -20,6 +21,9 @@ export function elfMachine(head: Uint8Array): string | undefined {
   const view = new DataView(head.buffer, head.byteOffset, head.length);
   const isLittle = head[5] === LITTLE_ENDIAN;
   const machine = MACHINES[view.getUint16(18, isLittle)];
+  const is64 = head[4] === CLASS_64;
+  if (machine === 'mips') return `mips${is64 ? '64' : ''}${isLittle ? 'el' : ''}`;
+  if (machine === 'riscv64' && !is64) return 'riscv32';
   return machine === 'ppc64' && isLittle ? 'ppc64le' : machine;
 }
 

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { reapControlGroups } from './control-groups.js';
 
 /** Folders of helpers: this, the process, and random characters. */
 const PREFIX = 'vmcraft-host-';
@@ -29,10 +30,10 @@ export async function removeFolder(folder: string): Promise<void> {
 
 /**
  * Remove what processes of ours left that were killed together with their helpers. Mounts, devices and processes went with the helper's
- * namespaces, so folders are all there is.
+ * namespaces, so folders and empty control groups are all there is.
  */
 export async function reapLeftovers(): Promise<readonly string[]> {
-  const reaped: string[] = [];
+  const reaped: string[] = [...(await reapControlGroups())];
   for (const name of await readdir(tmpdir()).catch(() => [])) {
     if (!name.startsWith(PREFIX)) continue;
     const folder = join(tmpdir(), name);

@@ -135,6 +135,5 @@ describe.runIf(requireTools(...GUEST_NEEDS))('a hostile program and /proc', { ti
     }
     expect((await g.session.commands.run(['sh', '-c', 'cat /proc/1/environ /proc/1/maps'])).status).not.toBe(0);
     expect(await g.sh('ls /proc/self/root/etc')).toBe('hostname\npasswd\n');
-    expect((await g.session.commands.run(['sh', '-c', 'ls /sys/* 2>/dev/null'])).stdout).toHaveLength(0);
   });
 });

@@ -8,7 +8,7 @@ export const GUEST_NEEDS = [...ROOT_NEEDS, 'busybox', 'perl', 'ldd', 'mknod'];
 
 const APPLETS =
   'sh cat ls mount umount mknod id ps mkdir chmod ln sleep env hostname ip dd kill yes touch readlink echo head pwd ' +
-  'unshare chroot cp rm true false grep stat wc sync';
+  'unshare chroot cp rm true false grep stat wc sync find nc';
 
 /** Host device whose number a hostile guest would use: that of the disk under the host's own root. */
 async function hostDisk(): Promise<readonly [number, number]> {

@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { type BlockDevice, FileDevice } from '@vmcraft/core';
 import { NodeHostFiles } from '@vmcraft/core/runtime';
@@ -55,10 +55,13 @@ export async function makeImage(type: string, megabytes: number, ...options: str
   };
 }
 
-/** What of a process of ours is on this host: mounts, loop devices, processes and folders. */
+/** What of a process of ours is on this host: mounts, loop devices, processes, control groups and folders. */
 export async function traces(pid = process.pid): Promise<readonly string[]> {
   const folder = `vmcraft-host-${pid}-`;
   const found = (await readdir(tmpdir())).filter((name) => name.startsWith(folder));
+  const groups = await readdir('/sys/fs/cgroup', { recursive: true }).catch(() => []);
+  const ours = groups.filter((path) => path.endsWith('/cgroup.procs') && path.includes(`/${folder}`));
+  found.push(...ours.map((path) => `${basename(dirname(path))}, a control group`));
   const mounts = await readFile('/proc/mounts', 'utf8');
   found.push(...mounts.split('\n').filter((line) => line.includes(folder)));
   for (const name of await readdir('/sys/block')) {

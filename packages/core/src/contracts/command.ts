@@ -12,6 +12,13 @@ export interface CommandOptions {
   readonly timeout?: number;
   /** It is killed when it writes more than this to standard output and standard error together, bytes. */
   readonly outputLimit?: number;
+  /**
+   * Memory that it may have with all of its processes, bytes; half of the host's unless given. It is killed at the limit. Where the host has no
+   * control groups for it, as without root, each process has this limit, and gets none beyond it.
+   */
+  readonly memoryLimit?: number;
+  /** Processes and threads that it may have at a time; 4096 unless given. It gets no more at the limit. Without root: for each user of the guest. */
+  readonly processLimit?: number;
   /** Gets what is written as it comes, instead of the result: 1 for standard output, 2 for standard error. */
   onOutput?(stream: 1 | 2, chunk: Uint8Array): Promise<void> | void;
 }

@@ -8,7 +8,7 @@ import signal
 import socket
 import struct
 
-from . import linux
+from . import emulation, linux
 from .frames import to_bytes
 from .seccomp import confine
 
@@ -16,14 +16,18 @@ from .seccomp import confine
 # what package scripts need. Above all not SYS_ADMIN, SYS_MODULE, SYS_RAWIO, SYS_PTRACE and DAC_READ_SEARCH (open_by_handle_at).
 KEPT = {0, 1, 3, 4, 5, 6, 7, 8, 10, 13, 18, 27, 29, 31}
 NODES = ['null', 'zero', 'full', 'random', 'urandom', 'tty']
+NET_RAW = 13
 HIDDEN = ['kcore', 'keys', 'key-users', 'kallsyms', 'kmsg', 'timer_list', 'sched_debug', 'sysrq-trigger', 'latency_stats',
-          'vmcore', 'kpagecount', 'kpageflags', 'kpagecgroup', 'config.gz']
-HIDDEN_FOLDERS = ['acpi', 'scsi', 'asound', 'driver']
+          'vmcore', 'kpagecount', 'kpageflags', 'kpagecgroup', 'config.gz', 'cmdline', 'modules', 'partitions', 'diskstats',
+          'swaps', 'iomem', 'ioports', 'interrupts', 'softirqs', 'slabinfo', 'vmallocinfo', 'pagetypeinfo', 'locks', 'mdstat']
+HIDDEN_FOLDERS = ['acpi', 'scsi', 'asound', 'driver', 'pressure']
+SYS_FOLDERS = ['block', 'bus', 'class/block', 'class/net', 'dev/block', 'dev/char', 'devices/virtual', 'firmware', 'fs', 'kernel',
+               'module', 'power']
 FROZEN = ['sys', 'irq', 'bus', 'fs']
 EXEC_FAILED = 127
 
 
-def start(m, mounts, devices, folder, root_user):
+def start(m, mounts, devices, folder, root_user, limits):
     """Fork the program. Gives our ends of its output, errors and report, and the process to kill."""
     out_read, out_write = os.pipe2(os.O_CLOEXEC)
     err_read, err_write = os.pipe2(os.O_CLOEXEC)
@@ -36,11 +40,15 @@ def start(m, mounts, devices, folder, root_user):
                 os.close(fd)
             os.setsid()
             linux.prctl(linux.PR_SET_PDEATHSIG, signal.SIGKILL)
+            limits.enter()
+            if m['emulate'] and root_user:
+                emulation.own_users()
+                root_user = False
             flags = linux.CLONE_NEWNS | linux.CLONE_NEWPID | linux.CLONE_NEWIPC | linux.CLONE_NEWUTS | linux.CLONE_NEWCGROUP
             linux.unshare(flags | (0 if m['network'] else linux.CLONE_NEWNET))
             init = os.fork()
             if init == 0:
-                _init(m, mounts, devices, folder, root_user, (out_write, err_write), report_write)
+                _init(m, mounts, devices, folder, root_user, limits, (out_write, err_write), report_write)
             for fd in (out_write, err_write, report_write, 0, 1, 2):
                 os.close(fd)
             os.waitpid(init, 0)
@@ -60,7 +68,7 @@ def _report(fd, message):
         pass
 
 
-def _init(m, mounts, devices, folder, root_user, outputs, report):
+def _init(m, mounts, devices, folder, root_user, limits, outputs, report):
     """The first process of the namespace: builds the tree, runs the program, and takes everything else down with itself."""
     try:
         linux.prctl(linux.PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -72,8 +80,11 @@ def _init(m, mounts, devices, folder, root_user, outputs, report):
         linux.sethostname(to_bytes(m['hostname'])[:64] or b'localhost')
         if not m['network']:
             _loopback_up()
+        if m['emulate']:
+            # Open until this process ends.
+            emulation.register(m['emulate'])
         made = _enter(m, f'{folder}/root')
-        _report(report, _supervise(m, outputs))
+        _report(report, _supervise(m, limits, root_user, outputs))
         for path in made:
             linux.umount(path, linux.MNT_DETACH)
             os.unlink(path)
@@ -134,7 +145,8 @@ def _build(m, mounts, devices, root, root_user):
     safe = linux.MS_NOSUID | linux.MS_NODEV
     if _over(root, [b'proc'], 'proc', 'proc', safe | linux.MS_NOEXEC):
         _tame_proc(f'{root}/proc')
-    _over(root, [b'sys'], 'sys', 'tmpfs', safe | linux.MS_NOEXEC | linux.MS_RDONLY, 'mode=555,size=4k')
+    if _over(root, [b'sys'], 'sys', 'tmpfs', safe | linux.MS_NOEXEC, 'mode=755,size=64k'):
+        _fill_sys(f'{root}/sys', safe)
     if _over(root, [b'run'], 'run', 'tmpfs', safe, 'mode=755,size=64m'):
         os.mkdir(f'{root}/run/lock')
         os.chmod(f'{root}/run/lock', 0o1777)
@@ -153,6 +165,18 @@ def _tame_proc(proc):
     for name in HIDDEN_FOLDERS:
         if os.path.isdir(f'{proc}/{name}'):
             linux.mount('tmpfs', f'{proc}/{name}', 'tmpfs', linux.MS_RDONLY, 'size=4k')
+
+
+def _fill_sys(sys, safe):
+    """Folders that programs look for, and the processors; nothing of the devices of this host."""
+    for name in SYS_FOLDERS:
+        os.makedirs(f'{sys}/{name}')
+    os.makedirs(f'{sys}/devices/system/cpu')
+    last = len(os.sched_getaffinity(0)) - 1
+    for name in ('online', 'possible', 'present'):
+        with open(f'{sys}/devices/system/cpu/{name}', 'w') as file:
+            file.write('0\n' if last == 0 else f'0-{last}\n')
+    linux.mount(None, sys, None, linux.MS_REMOUNT | safe | linux.MS_NOEXEC | linux.MS_RDONLY, 'mode=555,size=64k')
 
 
 def _fill_dev(dev, wanted, devices, safe):
@@ -223,10 +247,10 @@ def _put_resolver(content):
     return made
 
 
-def _supervise(m, outputs):
+def _supervise(m, limits, root_user, outputs):
     child = os.fork()
     if child == 0:
-        _execute(m, outputs)
+        _execute(m, limits, root_user, outputs)
     for fd in (*outputs, 0, 1, 2):
         os.close(fd)
     while True:
@@ -238,7 +262,7 @@ def _supervise(m, outputs):
     return {'status': os.WEXITSTATUS(status)}
 
 
-def _execute(m, outputs):
+def _execute(m, limits, root_user, outputs):
     try:
         os.setsid()
         null = os.open('/dev/null', os.O_RDONLY) if os.path.exists('/dev/null') else os.pipe()[0]
@@ -259,8 +283,11 @@ def _execute(m, outputs):
         env = {to_bytes(name): to_bytes(value) for name, value in m['env'].items()}
         path = os.environb.get(b'PATH', b'') if b'PATH' not in env else env[b'PATH']
         programs = [argv[0]] if b'/' in argv[0] else [os.path.join(folder, argv[0]) for folder in path.split(b':')]
-        confine()
-        linux.keep_capabilities(KEPT)
+        linux.restrict_scope()
+        limits.apply()
+        confine(m['machine'] == 'i386')
+        # On the network of this host, packets are not for the guest to read or to make up.
+        linux.keep_capabilities(KEPT - {NET_RAW} if m['network'] and root_user else KEPT)
         os.closerange(3, 4096)
         failure = FileNotFoundError(errno.ENOENT, 'command not found')
         for program in programs:

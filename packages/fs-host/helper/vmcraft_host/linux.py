@@ -12,6 +12,7 @@ MNT_DETACH = 2
 UMOUNT_NOFOLLOW = 8
 CLONE_NEWNS, CLONE_NEWUTS, CLONE_NEWIPC = 0x20000, 0x4000000, 0x8000000
 CLONE_NEWPID, CLONE_NEWNET, CLONE_NEWCGROUP = 0x20000000, 0x40000000, 0x2000000
+CLONE_NEWUSER = 0x10000000
 FALLOC_FL_KEEP_SIZE, FALLOC_FL_PUNCH_HOLE = 1, 2
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_CAPBSET_DROP = 1, 4, 24
 PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL = 47, 4
@@ -47,6 +48,38 @@ def pivot_root(new, old):
     if number is None:
         raise OSError(38, 'pivot_root is not known for this architecture', platform.machine())
     _check(_libc.syscall(number, os.fsencode(new), os.fsencode(old)))
+
+
+# Numbers that are the same for every architecture.
+_FSOPEN, _FSCONFIG, _FSMOUNT = 430, 431, 432
+_FSCONFIG_CMD_CREATE, _CLOEXEC = 6, 1
+_LANDLOCK_CREATE_RULESET, _LANDLOCK_RESTRICT_SELF = 444, 446
+_LANDLOCK_VERSION, _LANDLOCK_SCOPES = 1, 6
+_LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET, _LANDLOCK_SCOPE_SIGNAL = 1, 2
+
+
+def detached_mount(kind):
+    """A new mount that lies nowhere, as a descriptor of its root."""
+    context = _check(_libc.syscall(_FSOPEN, os.fsencode(kind), _CLOEXEC))
+    try:
+        _check(_libc.syscall(_FSCONFIG, context, _FSCONFIG_CMD_CREATE, None, None, 0))
+        return _check(_libc.syscall(_FSMOUNT, context, _CLOEXEC, MS_NOSUID | MS_NODEV))
+    finally:
+        os.close(context)
+
+
+def restrict_scope():
+    """No abstract socket and no process outside can be reached from here on. False where the kernel cannot: before Linux 6.12."""
+    if _libc.syscall(_LANDLOCK_CREATE_RULESET, None, ctypes.c_size_t(0), _LANDLOCK_VERSION) < _LANDLOCK_SCOPES:
+        return False
+    scopes = _LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET | _LANDLOCK_SCOPE_SIGNAL
+    rules = (ctypes.c_uint64 * 3)(0, 0, scopes)
+    fd = _check(_libc.syscall(_LANDLOCK_CREATE_RULESET, rules, ctypes.c_size_t(ctypes.sizeof(rules)), 0))
+    try:
+        _check(_libc.syscall(_LANDLOCK_RESTRICT_SELF, fd, 0))
+    finally:
+        os.close(fd)
+    return True
 
 
 def fallocate(fd, mode, offset, length):

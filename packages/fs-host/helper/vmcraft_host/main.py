@@ -10,6 +10,7 @@ import types
 
 from . import daemons, devices, jail, linux, volumes
 from .frames import Ended, receive, send
+from .limits import Limits
 from .tree import Tree
 
 CHUNK = 256 * 1024
@@ -18,12 +19,13 @@ CHUNK = 256 * 1024
 class Program:
     """A program of the guest that runs."""
 
-    def __init__(self, m, pid, fds):
+    def __init__(self, m, pid, fds, limits):
         self.request = m['id']
         self.name = m['program']
         self.pid = pid
         self.open = dict(fds)
         self.report = b''
+        self.limits = limits
 
 
 class Helper:
@@ -111,8 +113,14 @@ class Helper:
     def do_run(self, m):
         for tree in self.trees.values():
             tree.forget()
-        pid, out, err, report = jail.start(m, self.mounts, self.attached, self.folder, self.root_user)
-        program = Program(m, pid, {out: 1, err: 2, report: 0})
+        name = f'{os.path.basename(os.path.dirname(self.folder))}-{m["program"]}'
+        limits = Limits(name, m['memory'], m['processes'], m['required'], self.root_user)
+        try:
+            pid, out, err, report = jail.start(m, self.mounts, self.attached, self.folder, self.root_user, limits)
+        except BaseException:
+            limits.close()
+            raise
+        program = Program(m, pid, {out: 1, err: 2, report: 0}, limits)
         self.programs[m['program']] = program
         for fd in program.open:
             self.selector.register(fd, selectors.EVENT_READ, program)
@@ -143,6 +151,8 @@ class Helper:
         for tree in self.trees.values():
             tree.forget()
         report = json.loads(program.report) if program.report else {'killed': True}
+        report['outOfMemory'] = program.limits.exceeded()
+        program.limits.close()
         if 'error' in report:
             send(1, {'id': program.request, 'reason': report['error']})
         else:
@@ -153,6 +163,7 @@ class Helper:
         for program in list(self.programs.values()):
             quietly(lambda: os.kill(program.pid, signal.SIGKILL))
             quietly(lambda: os.waitpid(program.pid, 0))
+            quietly(program.limits.close)
         for mount in list(self.trees):
             quietly(lambda: self.do_umount({'mount': mount}))
         for attachment in list(self.attached):

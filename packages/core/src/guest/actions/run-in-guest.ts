@@ -1,5 +1,5 @@
 import type { CommandOptions } from '../../contracts/index.js';
-import { arg, Bool, defineAction, FileOut, Int, PlainString, StringList } from '../action.js';
+import { arg, Bool, defineAction, FileOut, Int, Int64, PlainString, StringList } from '../action.js';
 import { withSink } from '../host-bytes.js';
 import type { Session } from '../session.js';
 
@@ -7,20 +7,24 @@ const argumentsArg = arg('arguments', StringList(PlainString));
 const commandArg = arg('command', PlainString);
 const outputArg = arg('output', FileOut);
 /** What guestfs does not have: its appliance always has the network that was asked for at launch. */
-const options = { network: Bool, timeout: Int } as const;
+const options = { network: Bool, timeout: Int, memorylimit: Int64, processlimit: Int } as const;
 
 const HOW =
-  'It runs in namespaces of its own over what is mounted, without anything of this host; `network` gives it the network of the host, `timeout` ends it after so many seconds.';
+  'It runs in namespaces of its own over what is mounted, without anything of this host; `network` gives it the network of the host, `timeout` ends it after so many seconds, `memorylimit` (bytes) and `processlimit` bound what it takes.';
 
 interface Given {
   readonly network?: boolean | undefined;
   readonly timeout?: number | undefined;
+  readonly memorylimit?: number | undefined;
+  readonly processlimit?: number | undefined;
 }
 
-function optionsOf(g: Session, { network, timeout }: Given): CommandOptions {
+function optionsOf(g: Session, { network, timeout, memorylimit, processlimit }: Given): CommandOptions {
   return {
     network: network ?? g.settings.network,
     ...(timeout === undefined ? {} : { timeout: timeout * 1000 }),
+    ...(memorylimit === undefined ? {} : { memoryLimit: memorylimit }),
+    ...(processlimit === undefined ? {} : { processLimit: processlimit }),
   };
 }
 

@@ -10,9 +10,20 @@ function wholeNumber(value: string): number {
   return Number(value);
 }
 
+const POWERS = 'KMGT';
+
+/** Bytes, as `512M`. */
+function bytes(value: string): number {
+  const [, digits, suffix = ''] = /^(\d+)([KMGT]?)$/i.exec(value) ?? [];
+  if (digits === undefined) throw new InvalidArgumentError('not a number of bytes, as 512M');
+  return Number(digits) * 1024 ** (suffix === '' ? 0 : POWERS.indexOf(suffix.toUpperCase()) + 1);
+}
+
 function runOptions(c: Command): void {
   c.option('--network', "give it this host's network and name servers");
   c.option('--timeout <seconds>', 'end it after this long', wholeNumber);
+  c.option('--memory-limit <size>', "end it when it takes more memory (half of this host's)", bytes);
+  c.option('--process-limit <number>', 'let it have so many processes at a time (4096)', wholeNumber);
   c.option('--env <name=value>', 'a variable of its environment, which has nothing of this host', collect, []);
   c.option('--keep', 'write also what a command changed whose status is not 0');
 }

@@ -9,6 +9,9 @@ export interface RunOptions extends DiskOptions {
   readonly network?: boolean;
   /** Seconds. */
   readonly timeout?: number;
+  /** Bytes. */
+  readonly memoryLimit?: number;
+  readonly processLimit?: number;
   /** `NAME=VALUE`. */
   readonly env: readonly string[];
   /** Commit also what a command wrote whose status is not 0. */
@@ -36,6 +39,8 @@ export async function runTask(context: TaskContext, options: RunOptions, argv: r
           env: variables(options.env),
           network: options.network === true,
           ...(options.timeout === undefined ? {} : { timeout: options.timeout * 1000 }),
+          ...(options.memoryLimit === undefined ? {} : { memoryLimit: options.memoryLimit }),
+          ...(options.processLimit === undefined ? {} : { processLimit: options.processLimit }),
           onOutput,
         };
         status = await guest.session
