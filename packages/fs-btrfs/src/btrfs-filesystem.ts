@@ -19,6 +19,7 @@ import { type DirRecord, dirRecords, nameBytes, nameHash } from './dir-items.js'
 import { type BtrfsNode, type Inode, readInode } from './inode.js';
 import { FILE_TYPES, Id, Type } from './layout.js';
 import { NodeNumbers } from './node-numbers.js';
+import { spaceOf } from './space.js';
 import type { Subvolume } from './subvolume.js';
 import { listSubvolumes } from './subvolumes.js';
 import { LAST_OFFSET } from './tree.js';
@@ -142,15 +143,14 @@ export class BtrfsFileSystem implements FileSystem, XattrFs, SubvolumesFs {
 
   async statfs(): Promise<FsStatvfs> {
     this.#open('statfs');
-    const { totalBytes, bytesUsed, sectorsize, fsid } = this.volume.facts;
-    const blocks = Math.floor(totalBytes / sectorsize);
-    const free = Math.max(0, blocks - Math.ceil(bytesUsed / sectorsize));
+    const { sectorsize, fsid } = this.volume.facts;
+    const { total, free, available } = await spaceOf(this.volume);
     return {
       blockSize: sectorsize,
       fragmentSize: sectorsize,
-      blocks,
-      blocksFree: free,
-      blocksAvailable: free,
+      blocks: Math.floor(total / sectorsize),
+      blocksFree: Math.floor(free / sectorsize),
+      blocksAvailable: Math.floor(available / sectorsize),
       // Inodes are made as they are needed; the kernel says 0, too.
       files: 0,
       filesFree: 0,

@@ -9,13 +9,21 @@ export interface Place {
   readonly offset: number;
 }
 
+/** Where a chunk begins on one of its devices. */
+export interface ChunkStripe extends Place {
+  /** UUID of the device. */
+  readonly uuid: string;
+}
+
 /** One chunk: a range of logical addresses, and where it lies. Sizes are bytes. */
 export interface ChunkInfo {
   readonly start: number;
   readonly length: number;
   readonly stripeLength: number;
-  readonly stripes: readonly Place[];
+  readonly stripes: readonly ChunkStripe[];
   readonly subStripes: number;
+  /** Bits of what is in it and of its profile. */
+  readonly type: bigint;
   readonly kind: 'single' | 'mirror' | 'raid0' | 'raid10' | 'raid5' | 'raid6';
 }
 
@@ -51,12 +59,13 @@ export function decodeChunk(start: number, raw: Uint8Array): { readonly chunk: C
   if (length === 0 || !Number.isSafeInteger(start + length)) throw bad('length', 'more than 0', length);
   if (stripeLength < MIN_STRIPE || (stripeLength & (stripeLength - 1)) !== 0)
     throw bad('stripe_len', 'a power of two', stripeLength);
-  const stripes: Place[] = [];
+  const stripes: ChunkStripe[] = [];
   for (let i = 0; i < item.numStripes; i++) {
     const stripe = Stripe.decode(raw, Chunk.size + i * Stripe.size);
     stripes.push({
       devid: toSafeInteger(stripe.devid, 'devid'),
       offset: toSafeInteger(stripe.offset, 'stripe offset'),
+      uuid: stripe.deviceUuid,
     });
   }
   const kind = kindOf(item.type);
@@ -67,7 +76,7 @@ export function decodeChunk(start: number, raw: Uint8Array): { readonly chunk: C
     throw bad('sub_stripes', 'a divisor of num_stripes', subStripes);
   }
   return {
-    chunk: { start, length, stripeLength, stripes, subStripes, kind },
+    chunk: { start, length, stripeLength, stripes, subStripes, type: item.type, kind },
     size: Chunk.size + item.numStripes * Stripe.size,
   };
 }
@@ -112,7 +121,7 @@ export class ChunkMap {
     return new Set(this.#chunks.flatMap((chunk) => chunk.stripes.map((stripe) => stripe.devid)));
   }
 
-  /** How much a byte of data takes on average of raw space; for free space. */
+  /** All of them, in order. */
   get chunks(): readonly ChunkInfo[] {
     return this.#chunks;
   }

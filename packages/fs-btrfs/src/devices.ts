@@ -11,11 +11,24 @@ export class MissingDeviceError extends CorruptImageError {
   }
 }
 
+/** What the chunk tree says of a device. Sizes are bytes. */
+export interface KnownDevice {
+  readonly uuid: string;
+  readonly size: number;
+  /** In chunks. */
+  readonly used: number;
+  /** It belongs to the file system that this one grew from. */
+  readonly isSeed: boolean;
+}
+
 /** The devices of one file system. */
 export class DeviceSet {
   readonly #devices = new Map<number, BlockDevice>();
-  /** UUIDs of all devices, by id, as the chunk tree has them. */
-  readonly uuids = new Map<number, string>();
+  /** All devices, by id, as the chunk tree has them. */
+  readonly known = new Map<number, KnownDevice>();
+
+  /** UUIDs of devices that are read before the chunk tree is. */
+  readonly early = new Map<number, string>();
 
   add(devid: number, device: BlockDevice): void {
     this.#devices.set(devid, device);
@@ -26,7 +39,7 @@ export class DeviceSet {
   }
 
   missing(devid: number): MissingDeviceError {
-    return new MissingDeviceError(devid, this.uuids.get(devid));
+    return new MissingDeviceError(devid, this.known.get(devid)?.uuid ?? this.early.get(devid));
   }
 
   /** Undefined when the device is not there, or ends before. */

@@ -108,19 +108,24 @@ export const Type = {
   rootItem: 132,
   rootBackref: 144,
   rootRef: 156,
+  blockGroupItem: 192,
   devItem: 216,
   chunkItem: 228,
   qgroupInfo: 242,
+  qgroupLimit: 244,
 } as const;
 
 /** Well-known object ids. */
 export const Id = {
   rootTree: 1,
+  extentTree: 2,
   chunkTree: 3,
   fsTree: 5,
   rootTreeDir: 6,
   csumTree: 7,
   quotaTree: 8,
+  freeSpaceTree: 10,
+  blockGroupTree: 11,
   firstFree: 256,
   emptySubvolumeDir: 2,
 } as const;
@@ -135,6 +140,12 @@ export const Chunk = struct('btrfs_chunk', 48, {
 });
 /** struct btrfs_stripe. */
 export const Stripe = struct('btrfs_stripe', 32, { devid: [0, u64le], offset: [8, u64le], deviceUuid: [16, uuid] });
+/** BTRFS_BLOCK_GROUP_*: what is in a chunk. */
+export const BlockGroup = { data: 1n, system: 2n, metadata: 4n } as const;
+/** struct btrfs_block_group_item. */
+export const BlockGroupItem = struct('btrfs_block_group_item', 24, { used: [0, u64le] });
+/** BTRFS_FEATURE_COMPAT_RO_*: only what tells where something is. */
+export const CompatReadOnly = { blockGroupTree: 1n << 3n } as const;
 /** BTRFS_BLOCK_GROUP_*: how a chunk is laid out. */
 export const Profile = {
   raid0: 1n << 3n,
@@ -153,6 +164,7 @@ export const KNOWN_BLOCK_GROUP = (1n << 11n) - 1n;
 export const DevItem = struct('btrfs_dev_item', 98, {
   devid: [0, u64le],
   totalBytes: [8, u64le],
+  bytesUsed: [16, u64le],
   uuid: [66, uuid],
   fsid: [82, uuid],
 });
@@ -202,6 +214,7 @@ export const RootItem = struct('btrfs_root_item', 239, {
   generation: [160, u64le],
   rootDirid: [168, u64le],
   bytenr: [176, u64le],
+  bytesUsed: [192, u64le],
   flags: [208, u64le],
   refs: [216, u32le],
   level: [238, u8],

@@ -33,6 +33,7 @@ export interface SuperblockFacts {
   readonly sectorsize: number;
   readonly nodesize: number;
   readonly incompat: bigint;
+  readonly compatReadOnly: bigint;
   readonly devid: number;
   readonly deviceUuid: string;
   readonly isSeed: boolean;
@@ -112,6 +113,7 @@ async function check(raw: Uint8Array, place: number): Promise<SuperblockFacts> {
     sectorsize: sb.sectorsize,
     nodesize: sb.nodesize,
     incompat: sb.incompatFlags,
+    compatReadOnly: sb.compatRoFlags,
     devid: number(sb.devid, 'devid'),
     deviceUuid: sb.deviceUuid,
     isSeed: (sb.flags & SuperFlag.seeding) !== 0n,

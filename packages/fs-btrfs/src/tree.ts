@@ -105,13 +105,21 @@ const HELD_BYTES = 8 << 20;
 /** Reads nodes, verified, and keeps those used last. */
 export class NodeReader {
   readonly #held = new Map<number, TreeNode>();
+  /** What nodes carry: the UUID of the file system, and those of the seeds that it grew from. */
+  readonly #uuids: Set<string>;
   readonly #limit: number;
 
   constructor(
     readonly space: LogicalSpace,
     private readonly facts: { readonly nodesize: number; readonly nodeUuid: string; readonly checksum: Checksum },
   ) {
+    this.#uuids = new Set([facts.nodeUuid]);
     this.#limit = Math.max(16, Math.floor(HELD_BYTES / facts.nodesize));
+  }
+
+  /** Take nodes of a seed, too. */
+  accept(uuid: string): void {
+    this.#uuids.add(uuid);
   }
 
   /** @throws CorruptImageError when no copy is as it should be, MissingDeviceError */
@@ -143,7 +151,7 @@ export class NodeReader {
 
   #belongs(raw: Uint8Array, logical: number): boolean {
     const { bytenr, fsid } = NodeHeader.decode(raw);
-    return Number(bytenr) === logical && fsid === this.facts.nodeUuid;
+    return Number(bytenr) === logical && this.#uuids.has(fsid);
   }
 
   #bad(logical: number, field: string, expected: unknown, found: unknown): CorruptImageError {

@@ -1,21 +1,19 @@
 import { toSafeInteger } from '@vmcraft/core/binary';
 import type { BlockDevice, FsOpenOptions } from '@vmcraft/core/contracts';
-import { CorruptImageError, FsError, UnsupportedFeatureError } from '@vmcraft/core/errors';
+import { CorruptImageError, FsError } from '@vmcraft/core/errors';
 import { ChunkMap, decodeChunk } from './chunk-map.js';
 import { Decompressor } from './compression.js';
 import { Contents } from './contents.js';
 import { DataSums } from './data-sums.js';
-import { DeviceSet, LogicalSpace } from './devices.js';
+import { LogicalSpace } from './devices.js';
 import { dirRecords, nameBytes, nameHash } from './dir-items.js';
-import { DevItem, Id, KEY_SIZE, ROOT_READONLY, RootItem, Type } from './layout.js';
+import { Id, KEY_SIZE, ROOT_READONLY, RootItem, Type } from './layout.js';
 import { logTrees } from './log-trees.js';
 import { LoggedItems } from './logged-items.js';
+import { addSeed, gather, readChunkTree } from './members.js';
 import type { Subvolume } from './subvolume.js';
 import { readSuperblock, type SuperblockFacts } from './superblock.js';
 import { LAST_OFFSET, NodeReader, Tree } from './tree.js';
-
-/** Devices of one file system at most. */
-const MAX_DEVICES = 1024;
 
 /** A Btrfs as a whole: its devices, trees and subvolumes. */
 export class Volume {
@@ -41,12 +39,16 @@ export class Volume {
       const start = systemChunkStart(facts.systemChunks, at);
       const { chunk, size } = decodeChunk(start, facts.systemChunks.subarray(at + KEY_SIZE));
       chunks.add(chunk);
+      for (const { devid, uuid } of chunk.stripes) devices.early.set(devid, uuid);
       at += KEY_SIZE + size;
     }
     const space = new LogicalSpace(chunks, devices);
     const nodes = new NodeReader(space, facts);
     const chunkTree = new Tree(nodes, { logical: facts.chunkRoot, level: facts.chunkRootLevel });
-    await readChunkTree(chunkTree, facts, chunks, devices);
+    await readChunkTree(chunkTree, facts, chunks, devices, async (seed) => {
+      nodes.accept(seed.fsid);
+      await addSeed(devices, seed, options);
+    });
     for (const devid of chunks.devids) {
       if (!devices.has(devid)) warn(`${devices.missing(devid).message}; what other devices do not have cannot be read`);
     }
@@ -128,66 +130,4 @@ function systemChunkStart(raw: Uint8Array, at: number): number {
     throw new CorruptImageError({ structure: 'sys_chunk_array', field: 'key', found: at, expected: 'a chunk item' });
   }
   return toSafeInteger(view.getBigUint64(at + 9, true), 'chunk offset');
-}
-
-async function readChunkTree(tree: Tree, facts: SuperblockFacts, chunks: ChunkMap, devices: DeviceSet): Promise<void> {
-  const range = tree.range(
-    { objectid: 0, type: 0, offset: 0 },
-    { objectid: Id.firstFree, type: Type.chunkItem, offset: LAST_OFFSET },
-  );
-  for await (const { type, offset, data } of range) {
-    if (type === Type.devItem) {
-      const { devid, uuid, fsid } = DevItem.decode(data);
-      devices.uuids.set(toSafeInteger(devid, 'devid'), uuid);
-      if (fsid !== facts.fsid && fsid !== facts.nodeUuid) {
-        throw new UnsupportedFeatureError({
-          structure: 'btrfs_dev_item',
-          feature: `a seed device (${uuid}, of the file system ${fsid})`,
-          workaround: 'open the seed by itself, or remove it in the guest (btrfs device remove)',
-        });
-      }
-    }
-    if (type === Type.chunkItem) chunks.add(decodeChunk(offset, data).chunk);
-  }
-}
-
-/**
- * The devices of the file system among those that the caller has. Of two with one id the newer counts; the newest superblock is that of
- * the file system.
- */
-async function gather(
-  device: BlockDevice,
-  own: SuperblockFacts,
-  options: FsOpenOptions,
-  warn: (text: string) => void,
-): Promise<{ devices: DeviceSet; facts: SuperblockFacts }> {
-  const devices = new DeviceSet();
-  const found = [{ device, facts: own }];
-  if (own.numDevices > MAX_DEVICES) {
-    throw new UnsupportedFeatureError({
-      structure: 'btrfs_super_block',
-      feature: `a file system of ${own.numDevices} devices`,
-    });
-  }
-  const isAlone = own.numDevices === 1 && !own.isSeed;
-  for (const other of isAlone ? [] : ((await options.peers?.()) ?? [])) {
-    if (other === device) continue;
-    const facts = await readSuperblock(other, warn).catch(() => undefined);
-    if (facts?.fsid === own.fsid) found.push({ device: other, facts });
-  }
-  const newest = found.reduce((a, b) => (b.facts.generation > a.facts.generation ? b : a)).facts;
-  const byId = new Map<number, (typeof found)[number]>();
-  for (const entry of found) {
-    const known = byId.get(entry.facts.devid);
-    if (
-      known !== undefined &&
-      known.facts.generation === entry.facts.generation &&
-      known.facts.deviceUuid === entry.facts.deviceUuid
-    ) {
-      warn(`device ${entry.facts.devid} is there twice; one of the two is used`);
-    }
-    if (known === undefined || entry.facts.generation > known.facts.generation) byId.set(entry.facts.devid, entry);
-  }
-  for (const [devid, entry] of byId) devices.add(devid, entry.device);
-  return { devices, facts: newest };
 }

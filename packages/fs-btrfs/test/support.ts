@@ -1,9 +1,10 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { FileDevice } from '@vmcraft/core/block';
 import type { BlockDevice } from '@vmcraft/core/contracts';
+import { type FileSystem, type FsNode, S_IFDIR, S_IFMT, supports } from '@vmcraft/core/contracts';
 import { NodeHostFiles } from '@vmcraft/core/runtime';
 
 /** What mounting a Btrfs by the kernel needs. */
@@ -52,7 +53,8 @@ export function withMount(
     }
   } finally {
     for (const loop of loops) {
-      execFileSync('btrfs', ['device', 'scan', '--forget', loop], { stdio: 'pipe' });
+      // Where another mount namespace was made meanwhile, it holds the device for longer: it is not forgotten then, and goes with it.
+      spawnSync('btrfs', ['device', 'scan', '--forget', loop]);
       execFileSync('losetup', ['-d', loop]);
     }
   }
@@ -101,16 +103,18 @@ export function fill(mount: string): void {
   execFileSync('sh', ['-c', FILL], { cwd: mount, stdio: 'pipe' });
 }
 
-/** Attributes of every object as getfattr shows them, each `path name=hex`. */
-export function hostAttributes(mount: string): string[] {
-  const dump = execFileSync('getfattr', ['-R', '-h', '-d', '-m', '-', '-e', 'hex', '.'], {
-    cwd: mount,
-    encoding: 'utf8',
-  });
+/** Attributes of every object as the driver tells them, each `path name=hex`. */
+export async function attributesOf(fs: FileSystem): Promise<string[]> {
   const lines: string[] = [];
-  for (const block of dump.split('\n\n')) {
-    const path = /^# file: (.*)$/m.exec(block)?.[1];
-    for (const [, name, value] of block.matchAll(/^([^#\n=]+)=0x(.*)$/gm)) lines.push(`/${path} ${name}=${value}`);
-  }
+  if (!supports(fs, 'xattr')) return lines;
+  const look = async (node: FsNode, path: string): Promise<void> => {
+    for (const name of await fs.listXattr(node)) {
+      lines.push(`${path} ${name}=${Buffer.from((await fs.getXattr(node, name))!).toString('hex')}`);
+    }
+    if (((await fs.stat(node)).mode & S_IFMT) !== S_IFDIR) return;
+    for await (const entry of fs.readdir(node))
+      await look(entry.node, path === '/.' ? `/${entry.name}` : `${path}/${entry.name}`);
+  };
+  await look(fs.root, '/.');
   return lines.sort();
 }

@@ -283,8 +283,19 @@ export interface FsOpenOptions {
   readonly deviceName?: string;
   /** Other devices whose signature has the same type and UUID: those of a file system that lies on several. */
   readonly peers?: () => Promise<readonly BlockDevice[]>;
+  /**
+   * All other devices of the guest, for parts of a file system that do not carry its UUID: an external log, a realtime section, a seed. A
+   * driver takes only what says itself that it belongs, or what a mount option names.
+   */
+  readonly others?: () => Promise<readonly NamedDevice[]>;
   /** Type as blkid names it, where something else has told already. */
   readonly type?: string;
+}
+
+/** A device of a guest, and its name there. */
+export interface NamedDevice {
+  readonly name: string;
+  readonly device: BlockDevice;
 }
 
 /** Guards against hostile images. */

@@ -72,6 +72,7 @@ export class OpenFilesystems {
       readonly,
       ...(this.guest === undefined ? {} : { guest: this.guest }),
       peers: async () => this.#peersOf(device),
+      others: async () => this.all().filter(({ name }) => name !== device.name),
       ...(request.driver === undefined ? {} : { driver: request.driver }),
       mountOptions: [
         ...(request.mountOptions ?? []),

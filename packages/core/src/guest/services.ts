@@ -10,6 +10,7 @@ import type {
   GuestLink,
   HostPlatform,
   KeyStore,
+  NamedDevice,
   OsInspector,
   ProviderChoice,
   StorageActivator,
@@ -30,6 +31,8 @@ export interface FilesystemRequest {
   readonly guest?: GuestLink;
   /** Other devices of the guest with the same type and UUID. */
   readonly peers?: () => Promise<readonly BlockDevice[]>;
+  /** All other devices of the guest. */
+  readonly others?: () => Promise<readonly NamedDevice[]>;
   /** Name of the only driver to consider. */
   readonly driver?: string;
 }

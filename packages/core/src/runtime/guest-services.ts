@@ -186,7 +186,7 @@ export class GuestServices implements SessionServices {
   }
 
   async openFilesystem(request: FilesystemRequest, warn: WarningSink): Promise<FileSystem> {
-    const { deviceName, readonly, mountOptions, device, peers } = request;
+    const { deviceName, readonly, mountOptions, device, peers, others } = request;
     const type = await this.#typeOf(request);
     const driver = await this.#filesystemFor(type, request);
     return driver.open(device, {
@@ -197,6 +197,7 @@ export class GuestServices implements SessionServices {
       type,
       ...(request.guest === undefined ? {} : { guest: request.guest }),
       ...(peers === undefined ? {} : { peers }),
+      ...(others === undefined ? {} : { others }),
       warn: (w) => warn({ ...w, source: `${deviceName}: ${w.source}` }),
     });
   }
