@@ -3,7 +3,7 @@ import { requireTools } from '@vmcraft/testkit';
 import { afterAll, describe, expect, it } from 'vitest';
 import { NtfsMount } from './ntfs-mount.js';
 import { describeDifferences, treeOf } from './tree.js';
-import { complaints, NtfsWorkspace, openNtfs } from './workspace.js';
+import { complaints, findingsIn, NtfsWorkspace, openNtfs } from './workspace.js';
 
 const MIB = 1024 * 1024;
 const hex = (text: string): Buffer => Buffer.from(text.replaceAll(' ', ''), 'hex');
@@ -75,6 +75,7 @@ describe.runIf(requireTools('root', 'python3', 'mkntfs', 'ntfs-3g', 'ntfsfix'))(
       await fs.removeXattr(wasJunction, 'system.ntfs_reparse_data');
       await close();
       expect(complaints(image)).toEqual([]);
+      expect(await findingsIn(image)).toEqual([]);
       const theirs = await NtfsMount.with(image, ['ro'], (mount) => mount.tree(...NAMES));
       const read = await openNtfs(image);
       const ours = await treeOf(read.fs, ...NAMES);

@@ -5,7 +5,7 @@ import { requireTools } from '@vmcraft/testkit';
 import { afterAll, describe, expect, it } from 'vitest';
 import { compressByWimlib } from '../../packages/fs-ntfs/test/compression/wim.js';
 import { NtfsMount } from './ntfs-mount.js';
-import { complaints, NtfsWorkspace, openNtfs } from './workspace.js';
+import { complaints, findingsIn, NtfsWorkspace, openNtfs } from './workspace.js';
 
 const MIB = 1024 * 1024;
 /** Number of the compression in the reparse point, and the chunks of a WIM that are the same. */
@@ -61,5 +61,6 @@ describe.runIf(requireTools('root', 'python3', 'mkntfs', 'ntfs-3g', 'wimlib-imag
       }
     });
     expect(complaints(image)).toEqual([]);
+    expect(await findingsIn(image)).toEqual([]);
   }, 120_000);
 });

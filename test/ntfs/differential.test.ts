@@ -2,7 +2,7 @@ import { requireTools } from '@vmcraft/testkit';
 import { afterAll, describe, expect, it } from 'vitest';
 import { NtfsMount } from './ntfs-mount.js';
 import { describeDifferences, type TreeEntry, treeOf } from './tree.js';
-import { complaints, NtfsWorkspace, openNtfs, type VolumeShape } from './workspace.js';
+import { complaints, findingsIn, NtfsWorkspace, openNtfs, type VolumeShape } from './workspace.js';
 
 const MIB = 1024 * 1024;
 
@@ -64,6 +64,7 @@ describe.runIf(tools)('volumes filled by ntfs-3g', () => {
       expect(theirs.length).toBeGreaterThan(2000);
       expect(describeDifferences(withoutQuirks(ours), withoutQuirks(theirs))).toEqual([]);
       expect(complaints(image)).toEqual([]);
+      expect(await findingsIn(image)).toEqual([]);
     },
     180_000,
   );

@@ -3,7 +3,7 @@ import { requireTools } from '@vmcraft/testkit';
 import { afterAll, describe, expect, it } from 'vitest';
 import { NtfsMount } from './ntfs-mount.js';
 import { describeDifferences, treeOf } from './tree.js';
-import { complaints, NtfsWorkspace, openNtfs } from './workspace.js';
+import { complaints, findingsIn, NtfsWorkspace, openNtfs } from './workspace.js';
 
 const MIB = 1024 * 1024;
 
@@ -22,6 +22,7 @@ describe.runIf(requireTools('root', 'python3', 'ntfs-3g', 'ntfsinfo', 'fsstat', 
       async (cluster, sector) => {
         const image = await space.format('image', { size: 128 * MIB, cluster, sector, label: 'Ünser Volume' });
         expect(complaints(image)).toEqual([]);
+        expect(await findingsIn(image)).toEqual([]);
         const info = execFileSync('ntfsinfo', ['-m', image], { encoding: 'utf8' });
         expect(info).toMatch(new RegExp(`Cluster Size: ${cluster}\\n`));
         expect(info).toMatch(/Volume Version: 3\.1/);
@@ -34,6 +35,7 @@ describe.runIf(requireTools('root', 'python3', 'ntfs-3g', 'ntfsinfo', 'fsstat', 
           mount.run('thin', '3000');
         });
         expect(complaints(image)).toEqual([]);
+        expect(await findingsIn(image)).toEqual([]);
         const theirs = await NtfsMount.with(image, ['ro'], (mount) => mount.tree());
         const { fs, close } = await openNtfs(image);
         const ours = await treeOf(fs);

@@ -4,7 +4,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { NtfsMount } from './ntfs-mount.js';
 import type { Writable } from './random-changes.js';
 import { describeDifferences, type TreeEntry, treeOf } from './tree.js';
-import { complaints, NtfsWorkspace, openNtfs, type VolumeShape } from './workspace.js';
+import { complaints, findingsIn, NtfsWorkspace, openNtfs, type VolumeShape } from './workspace.js';
 
 const MIB = 1024 * 1024;
 const tools = requireTools('root', 'python3', 'mkntfs', 'ntfs-3g', 'ntfsfix', 'ntfsinfo', 'ntfscluster');
@@ -12,6 +12,7 @@ const isFile = ({ mode }: TreeEntry): boolean => (mode & 0o170000) === 0o100000;
 
 async function expectSame(image: string): Promise<TreeEntry[]> {
   expect(complaints(image)).toEqual([]);
+  expect(await findingsIn(image)).toEqual([]);
   const { fs, close } = await openNtfs(image);
   const ours = await treeOf(fs);
   await close();

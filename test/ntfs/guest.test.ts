@@ -1,7 +1,7 @@
 import { requireTools } from '@vmcraft/testkit';
 import { describe, expect, it } from 'vitest';
 import { DeviceTests, MIB, tool } from '../guest/device-session.js';
-import { complaints } from './workspace.js';
+import { complaints, findingsIn } from './workspace.js';
 
 const t = new DeviceTests('ntfs');
 
@@ -30,6 +30,7 @@ describe.runIf(requireTools('sgdisk', 'blkid', 'ntfsfix', 'ntfsinfo', 'ntfsclust
     const part = t.part(disk, MIB, 48 * MIB);
     expect(tool('blkid', '-p', '-o', 'value', '-s', 'LABEL', part).trim()).toBe('Zweiter Näme');
     expect(complaints(part)).toEqual([]);
+    expect(await findingsIn(part)).toEqual([]);
     await t.with([disk], async (g) => {
       await g.mountRo('/dev/sda1', '/');
       expect(await g.readlink('/Windows/System32/link')).toBe('drivers');

@@ -6,7 +6,7 @@ import { requireTools } from '@vmcraft/testkit';
 import { afterAll, describe, expect, it } from 'vitest';
 import { NtfsMount } from './ntfs-mount.js';
 import type { Writable } from './random-changes.js';
-import { complaints, NtfsWorkspace, openNtfs } from './workspace.js';
+import { complaints, findingsIn, NtfsWorkspace, openNtfs } from './workspace.js';
 
 const MIB = 1024 * 1024;
 const COUNT = 100_000;
@@ -46,6 +46,7 @@ describe.runIf(tools)('large directories and files in pieces', () => {
     });
     await timed('close', () => first.close());
     expect(complaints(image)).toEqual([]);
+    expect(await findingsIn(image)).toEqual([]);
     const again = await openNtfs(image);
     const node = (await again.fs.lookup(again.fs.root, 'many'))!;
     const left = await timed('walk', async () => {
@@ -79,5 +80,6 @@ describe.runIf(tools)('large directories and files in pieces', () => {
     await w.rmdir(w.root, 'd');
     await close();
     expect(complaints(image)).toEqual([]);
+    expect(await findingsIn(image)).toEqual([]);
   }, 120_000);
 });

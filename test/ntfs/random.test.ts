@@ -4,7 +4,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { NtfsMount } from './ntfs-mount.js';
 import { describeObject, generator, RandomChanges, type Writable } from './random-changes.js';
 import { describeDifferences, type TreeEntry, treeOf } from './tree.js';
-import { complaints, NtfsWorkspace, openNtfs, type VolumeShape } from './workspace.js';
+import { complaints, findingsIn, NtfsWorkspace, openNtfs, type VolumeShape } from './workspace.js';
 
 const MIB = 1024 * 1024;
 const STEPS = 2500;
@@ -61,6 +61,7 @@ describe.runIf(tools)('thousands of random changes', () => {
         for (let step = 0; step < STEPS / SESSIONS; step++) await changes.step();
         await close();
         expect(complaints(image)).toEqual([]);
+        expect(await findingsIn(image)).toEqual([]);
       }
       expect(changes!.refused.has('ENOSPC')).toBe(shape.size < 8 * MIB);
       const { fs, close } = await openNtfs(image);

@@ -74,6 +74,14 @@ export async function openNtfs(image: string, options: Partial<FsOpenOptions> = 
   return { fs, device, close };
 }
 
+/** What our own check finds in an image; empty when all is well. */
+export async function findingsIn(image: string): Promise<string[]> {
+  const device = await ImageDevice.open(image);
+  const report = await ntfsDriver.check?.(device);
+  await device.close();
+  return report?.findings.map(({ severity, message }) => `${severity}: ${message}`) ?? ['there is no check'];
+}
+
 /** What the tools of ntfs-3g have to complain about an image that nobody has mounted; empty when all is well. */
 export function complaints(image: string): string[] {
   const out: string[] = [];

@@ -209,6 +209,11 @@ export class IndexCursor {
 
   constructor(private tree: IndexTree) {}
 
+  /** Blocks that the walk has been in so far. */
+  get visited(): ReadonlySet<number> {
+    return this.#visited;
+  }
+
   /**
    * Entries that follow, as many as are at hand; undefined at the end.
    * @param tree the index as it is in memory now, when it may have been let go in between

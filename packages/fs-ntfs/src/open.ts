@@ -21,7 +21,8 @@ import { Writer } from './writer.js';
 export const DRIVER = 'fs-ntfs';
 const SERIAL_DIGITS = 16;
 
-const DEFAULT_LIMITS: VolumeLimits = { maxDirEntries: 4_194_304, maxExtents: 1_048_576 };
+/** Bounds unless the caller names others. */
+export const DEFAULT_LIMITS: VolumeLimits = { maxDirEntries: 4_194_304, maxExtents: 1_048_576 };
 
 /** Serial number as blkid prints it. */
 export function formatSerial(serial: bigint): string {

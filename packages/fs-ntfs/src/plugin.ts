@@ -8,9 +8,9 @@ export const plugin = definePlugin({
     {
       kind: 'filesystem',
       name: 'fs-ntfs',
-      summary: 'NTFS 3.0 and 3.1, read and write',
+      summary: 'NTFS 3.0 and 3.1, read, write, format and check',
       rank: 100,
-      capabilities: { supports: { ntfs: ['read', 'write', 'format', 'xattr'] }, hostRequirements: [] },
+      capabilities: { supports: { ntfs: ['read', 'write', 'format', 'xattr', 'check'] }, hostRequirements: [] },
       load: async () => (await import('./driver.js')).ntfsDriver,
     },
   ],
