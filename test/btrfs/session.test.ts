@@ -51,6 +51,19 @@ describe.runIf(requireTools(...BTRFS_TOOLS))('a guest on subvolumes of a Btrfs o
     expect(Number(await g.btrfsSubvolumeGetDefault('/dev/sda'))).toBe(5);
   });
 
+  it('opens two of them at a time by options of mount', async () => {
+    await using g = await open(images);
+    await g.mountOptions('ro,subvol=root', '/dev/sda', '/');
+    await g.mountOptions('ro,subvol=/home', '/dev/sda', '/home');
+    const [, id] = /^ID (\d+) .* path home$/m.exec(listed) ?? [];
+    await g.mountOptions(`ro,subvolid=${id}`, '/dev/sda', '/boot');
+    expect([await g.cat('/etc/hostname'), await g.cat('/home/file'), await g.cat('/boot/file')]).toEqual([
+      'guest\n',
+      'mine\n',
+      'mine\n',
+    ]);
+  });
+
   it('opens each by name', async () => {
     await using g = await open(images);
     await g.mountRo('btrfsvol:/dev/sda/home', '/');

@@ -8,7 +8,8 @@ import {
   type FsSignature,
 } from '@vmcraft/core';
 import { probeSignature } from '@vmcraft/core/storage';
-import { Attachment } from './attachment.js';
+import type { Attachment } from './attachment.js';
+import { Attachments } from './attachments.js';
 import { HostHelper } from './helper.js';
 import { HostFileSystem } from './host-filesystem.js';
 import { canMount, HOST_TYPES, mountCommand } from './mount-methods.js';
@@ -17,19 +18,28 @@ import { hostAvailability, hostMeans } from './requirements.js';
 /** Name of the driver in selections and messages. */
 export const DRIVER = 'host';
 
+/** Type of file systems that may lie on several devices, with trees that are mounted by themselves. */
+const SEVERAL_DEVICES = 'btrfs';
+
 let count = 0;
+
+/** A helper that runs, and what is attached in it. */
+interface Running {
+  readonly helper: HostHelper;
+  readonly attachments: Attachments;
+}
 
 /** The helper of a guest, shared by its file systems; it ends with the last of them. */
 class SharedHelper {
-  #helper: Promise<HostHelper> | undefined;
+  #running: Promise<Running> | undefined;
   #users = 0;
 
   /** @throws CapabilityError when this host cannot, HostError */
-  async acquire(): Promise<HostHelper> {
+  async acquire(): Promise<Running> {
     this.#users += 1;
-    this.#helper ??= startHelper();
+    this.#running ??= startHelper().then((helper) => ({ helper, attachments: new Attachments(helper) }));
     try {
-      return await this.#helper;
+      return await this.#running;
     } catch (error) {
       await this.release();
       throw error;
@@ -39,10 +49,10 @@ class SharedHelper {
   async release(): Promise<void> {
     this.#users -= 1;
     if (this.#users > 0) return;
-    const helper = this.#helper;
-    this.#helper = undefined;
-    await helper?.then(
-      (running) => running.close(),
+    const running = this.#running;
+    this.#running = undefined;
+    await running?.then(
+      ({ helper }) => helper.close(),
       () => undefined,
     );
   }
@@ -78,11 +88,11 @@ export class HostFsDriver implements FsDriver {
     if (type === undefined)
       throw new CapabilityError({ capability: 'mount', subject: 'device', reason: 'no file system is recognised' });
     const shared = this.#shared(options.guest ?? device);
-    const helper = await shared.acquire();
+    const running = await shared.acquire();
     try {
       const readonly = options.readonly || !device.writable;
       const identity = { ...found, type, driver: DRIVER };
-      return await this.#mount({ device, helper, identity, readonly, options }, () => shared.release());
+      return await this.#mount({ device, running, identity, readonly, options }, () => shared.release());
     } catch (error) {
       await shared.release();
       throw error;
@@ -92,29 +102,34 @@ export class HostFsDriver implements FsDriver {
   async #mount(
     job: {
       readonly device: BlockDevice;
-      readonly helper: HostHelper;
+      readonly running: Running;
       readonly identity: FsSignature & { readonly driver: string };
       readonly readonly: boolean;
       readonly options: FsOpenOptions;
     },
     released: () => Promise<void>,
   ): Promise<FileSystem> {
-    const { device, helper, identity, readonly, options } = job;
+    const { device, running, identity, readonly, options } = job;
+    const { helper, attachments } = running;
     const command = await mountCommand(identity.type, readonly, helper.means.mode === 'root');
     if ('lack' in command) {
       const reason = command.remedy === undefined ? command.lack : `${command.lack} (${command.remedy})`;
       throw new CapabilityError({ capability: `mount ${identity.type}`, subject: 'this host', reason });
     }
-    const attachment = await Attachment.attach(device, helper, readonly);
+    const devices = [device, ...(await membersOf(device, identity.type, options))];
+    const attached = await attachments.acquire(devices, isAttachedReadonly(device, identity.type, readonly));
+    const attachment = attached[0] as Attachment;
     const mount = String(++count);
-    const given = options.mountOptions ?? [];
+    const given = [...attached.slice(1).map(({ path }) => `device=${path}`), ...(options.mountOptions ?? [])];
     const how =
       'type' in command ? { ...command, options: [...command.options, ...given] } : { ...command, options: given };
+    const detach = (): Promise<void> => attachments.release(devices);
     try {
       await helper.request('mount', { mount, attachment: attachment.id, readonly, ...how });
-      return await HostFileSystem.over({ identity, device, readonly, mount, attachment, helper }, released);
+      const parts = { identity, device, readonly, mount, attachment, helper };
+      return await HostFileSystem.over(parts, () => detach().finally(released));
     } catch (error) {
-      await attachment.close().catch(() => undefined);
+      await detach().catch(() => undefined);
       throw error;
     }
   }
@@ -127,4 +142,15 @@ export class HostFsDriver implements FsDriver {
     }
     return shared;
   }
+}
+
+/** The other devices of a file system that lies on several. The kernel takes those that are its own. */
+async function membersOf(device: BlockDevice, type: string, { peers }: FsOpenOptions): Promise<readonly BlockDevice[]> {
+  if (type !== SEVERAL_DEVICES || peers === undefined) return [];
+  return (await peers()).filter((other) => other !== device);
+}
+
+/** Subvolumes of one device may be mounted in either way at a time, over one attachment. */
+function isAttachedReadonly(device: BlockDevice, type: string, readonly: boolean): boolean {
+  return type === SEVERAL_DEVICES ? !device.writable : readonly;
 }

@@ -71,7 +71,7 @@ export class HostFileSystem implements FileSystem, WritableFs, XattrFs, SparseFs
     this.abilities = new Set<FsAbility>(readonly ? ['xattr'] : ['write', 'xattr', 'sparse']);
   }
 
-  /** Over a mount that the helper has made. @param released called at the end, after unmounting */
+  /** Over a mount that the helper has made. @param released called at the end, after unmounting: detaches */
   static async over(
     parts: {
       readonly identity: FsIdentity;
@@ -286,7 +286,7 @@ export class HostFileSystem implements FileSystem, WritableFs, XattrFs, SparseFs
       try {
         await this.helper.request('umount', { mount: this.mount });
       } finally {
-        await this.attachment.close().finally(this.released);
+        await this.released();
       }
     })();
     return this.#closing;

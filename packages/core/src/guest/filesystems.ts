@@ -41,7 +41,7 @@ export class OpenFilesystems {
    * @throws FsError EBUSY when it is in use read-only and wanted for writing
    */
   async acquire(request: OpenRequest): Promise<FileSystem> {
-    const key = formatMountable(request.mountable);
+    const key = keyOf(request);
     const device = this.find(request.mountable.device);
     const readonly = request.readonly || !device.device.writable;
     let entry = this.#entries.get(key);
@@ -150,4 +150,14 @@ export class OpenFilesystems {
     this.#entries.delete(key);
     await entry.fs.close();
   }
+}
+
+/** Trees of one device are file systems by themselves, whether the mountable or an option names them. */
+function keyOf({ mountable, mountOptions = [] }: OpenRequest): string {
+  const option = mountable.subvolume === undefined ? mountOptions.findLast((o) => /^subvol(id)?=/.test(o)) : undefined;
+  if (option === undefined) return formatMountable(mountable);
+  const [name, ...value] = option.split('=');
+  // No name of a tree has a zero byte.
+  const subvolume = name === 'subvol' ? value.join('=').replace(/^\/+/, '') : `\0${option}`;
+  return formatMountable({ device: mountable.device, subvolume });
 }

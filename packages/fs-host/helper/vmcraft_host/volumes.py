@@ -1,13 +1,16 @@
 """Mounts an attached device in our mount namespace, by the kernel or by a FUSE driver."""
 
 import errno
+import fcntl
 import os
+import struct
 import subprocess
 import time
 
 from . import daemons, linux
 from .devices import Failed, wait_until
 
+BTRFS_CONTROL, BTRFS_IOC_FORGET_DEV, BTRFS_VOLUME_ARGS = '/dev/btrfs-control', 0x50009405, '=q4088s'
 BASE_FLAGS = linux.MS_NOSUID | linux.MS_NODEV | linux.MS_NOATIME
 
 
@@ -15,9 +18,32 @@ class KernelMount:
     def __init__(self, source, target, m):
         self.target = target
         flags = BASE_FLAGS | (linux.MS_RDONLY if m['readonly'] else 0)
-        linux.mount(source, target, m['type'], flags, ','.join(m['options']) or None)
+        self.members = [source, *(o[len('device='):] for o in m['options'] if o.startswith('device='))] if m['type'] == 'btrfs' else []
+        try:
+            linux.mount(source, target, m['type'], flags, ','.join(m['options']) or None)
+        except BaseException:
+            self._forget()
+            raise
 
     def close(self):
+        self._umount()
+        self._forget()
+
+    def _forget(self):
+        """The kernel remembers every device of a Btrfs that it has seen, and would take the next one of that name for it."""
+        if not self.members or not os.path.exists(BTRFS_CONTROL):
+            return
+        control = os.open(BTRFS_CONTROL, os.O_RDWR | os.O_CLOEXEC)
+        try:
+            for path in self.members:
+                try:
+                    fcntl.ioctl(control, BTRFS_IOC_FORGET_DEV, bytearray(struct.pack(BTRFS_VOLUME_ARGS, 0, os.fsencode(path))))
+                except OSError:
+                    pass  # another subvolume of it is still mounted
+        finally:
+            os.close(control)
+
+    def _umount(self):
         # What a guest's command left running is gone by now; a mount that is still busy would be a mistake of ours.
         deadline = time.monotonic() + 10
         while True:
