@@ -1,5 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { makeEowVolume } from '../../packages/storage-bitlocker/test/make-eow.js';
 import { makeVolume, plainVolume } from '../../packages/storage-bitlocker/test/make-volume.js';
 import { makeGroup } from '../../packages/storage-ldm/test/make-group.js';
 import type { Sample } from './fuzz-group.js';
@@ -16,6 +17,8 @@ export async function makeWindowsStorageCorpus(folder: string): Promise<Sample[]
     const { image } = await makeVolume({ plain: plainVolume(0x120000), method: 0x8000, layout, validation: 1 });
     add(`bitlocker-${layout}`, 'bitlocker', image);
   }
+  const recipe = { plain: plainVolume(0x120000), method: 0x8004, validation: 1 } as const;
+  add('bitlocker-eow', 'bitlocker', (await makeEowVolume(recipe, (chunk) => chunk % 3 > 0)).image);
   const { disks } = makeGroup(
     [
       { name: 'Volume1', kind: 'simple', disks: [0] },

@@ -11,13 +11,21 @@ import { PatchedDevice } from './patched.js';
 /** Copies of BitLocker's metadata, and the sectors of each that are damaged. */
 const COPIES = [0x40000, 0x80000, 0xc0000];
 const COPY_BYTES = 1024;
+/** What tells of encryption on write: its two copies, and the bitmaps. */
+const EOW = [0x50000, 0x58000, 0x90000, 0xa0000];
+const EOW_BYTES = 4096;
 /** The database of a dynamic disk. */
 const DATABASE = 6144 * 512;
 
 const base = new Uint8Array(readFileSync(process.argv[2] as string));
 const isBitlocker = process.argv[3] === 'bitlocker';
+const isEow = base.subarray(160, 164).every((byte, i) => byte === [0x3b, 0x4d, 0xa8, 0x92][i]);
 const isMetadata = (at: number): boolean =>
-  isBitlocker ? at === 0 || (at >= COPIES[0]! && at < COPIES[0]! + COPY_BYTES) : at < 4096 || at >= DATABASE;
+  isBitlocker
+    ? at === 0 ||
+      (at >= COPIES[0]! && at < COPIES[0]! + COPY_BYTES) ||
+      (isEow && EOW.some((start) => at >= start && at < start + EOW_BYTES))
+    : at < 4096 || at >= DATABASE;
 const sectors = usedSectors(base).filter(isMetadata);
 let turn = 0;
 
@@ -44,10 +52,34 @@ function reseal(data: PatchedBytes): void {
   data.sealed = sealed;
 }
 
+/** The same for what tells of encryption on write; sizes are taken as they are found, damaged ones too. */
+function resealEow(data: PatchedBytes): void {
+  const { sealed } = data;
+  data.sealed = false;
+  const seal = (block: Buffer, start: number, end: number, field: number): void => {
+    if (end > block.length || start + field + 4 > end) return;
+    block.writeUInt32LE(0, start + field);
+    block.writeUInt32LE(crc32(block.subarray(start, end)), start + field);
+  };
+  for (const at of EOW) {
+    const block = Buffer.from(data.read(at, EOW_BYTES));
+    if (at < EOW[2]!) seal(block, 0, block.readUInt16LE(10), 36);
+    else {
+      for (const record of [44, 48].map((field) => block.readUInt32LE(field))) {
+        if (record + 16 <= block.length) seal(block, record, record + block.readUInt32LE(record + 12), 32);
+      }
+      seal(block, 0, block.readUInt32LE(44), 56);
+    }
+    data.write(at, block);
+  }
+  data.sealed = sealed;
+}
+
 await mutateSample(async (_kind, anywhere, _format, write) => {
   turn += 1;
   const data = turn % 4 === 0 ? anywhere : mutate(base, sectors, turn);
   data.sealed = anywhere.sealed;
   if (isBitlocker && turn % 8 !== 1) reseal(data);
+  if (isEow && turn % 8 !== 1) resealEow(data);
   await use(isBitlocker ? bitlockerActivator : ldmActivator, new PatchedDevice(data), write);
 });

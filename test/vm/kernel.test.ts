@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { GuestFS } from 'vmcraft';
+import { type BitlockerDisk, bitlockerDisk } from './bitlocker.js';
 import { type Sums, VmDisks } from './disks.js';
 import { hasVm, inVm, sections } from './vm.js';
 
@@ -26,6 +27,7 @@ describe.runIf(hasVm('vgchange', 'cryptsetup', 'qemu-nbd', 'ntfs-3g'))('under a 
     lvm: Awaited<ReturnType<VmDisks['lvm']>>;
     luks: Awaited<ReturnType<VmDisks['luks']>>;
     thin: Awaited<ReturnType<VmDisks['thin']>>;
+    bitlocker: BitlockerDisk;
   };
 
   beforeAll(
@@ -35,15 +37,37 @@ describe.runIf(hasVm('vgchange', 'cryptsetup', 'qemu-nbd', 'ntfs-3g'))('under a 
         lvm: await disks.lvm('lvm.raw'),
         luks: await disks.luks('luks.raw'),
         thin: await disks.thin(['thin-1.raw', 'thin-2.raw']),
+        bitlocker: await bitlockerDisk(disks, 'bitlocker.raw', 'key.BEK'),
       };
       const volumes = [...made.thin.keys()];
       const script = readFileSync(join(import.meta.dirname, 'suite.sh'), 'utf8');
       const result = await inVm(script, {
-        disks: ['parts.raw', 'lvm.raw', 'luks.raw', 'thin-1.raw', 'thin-2.raw'].map((name) => disks.at(name)),
-        modules: ['vfat', 'exfat', 'ext4', 'fuse', 'nls_cp437', 'nls_ascii', 'nls_utf8', 'dm-crypt', 'dm-thin-pool'],
+        disks: ['parts.raw', 'lvm.raw', 'luks.raw', 'thin-1.raw', 'thin-2.raw', 'bitlocker.raw'].map((name) =>
+          disks.at(name),
+        ),
+        modules: [
+          'vfat',
+          'exfat',
+          'ext4',
+          'fuse',
+          'nls_cp437',
+          'nls_ascii',
+          'nls_utf8',
+          'dm-crypt',
+          'dm-thin-pool',
+          'ecb',
+          'cbc',
+          'xts',
+        ],
         seconds: LIMIT,
         memory: 1536,
-        env: { THIN_VOLUMES: volumes.join(' '), THIN_GROUP: volumes[0]!.split('/')[2]! },
+        env: {
+          THIN_VOLUMES: volumes.join(' '),
+          THIN_GROUP: volumes[0]!.split('/')[2]!,
+          BITLK_SIZE: String(made.bitlocker.size),
+          BITLK_COUNT: String(made.bitlocker.sums.length),
+          BITLK_KEY: disks.at('key.BEK'),
+        },
       });
       found = sections(result.stdout);
       expect({ status: result.status, ended: found.has('end'), stderr: result.stderr }).toEqual({
@@ -100,5 +124,9 @@ describe.runIf(hasVm('vgchange', 'cryptsetup', 'qemu-nbd', 'ntfs-3g'))('under a 
       .split('\n')
       .map((line) => line.split(' ') as [string, string]);
     expect(new Map(lines)).toEqual(made.thin);
+  });
+
+  it('decrypts BitLocker volumes of every method as they are here', () => {
+    expect(section('bitlk').trim().split('\n')).toEqual(made.bitlocker.sums);
   });
 });

@@ -1,5 +1,6 @@
 # Runs in the virtual machine: mounts and activates what was written outside, with the kernel and its tools. Prints a section for each
-# subject; `failed` in it says that something went wrong. Disks: /dev/vda partitions, vdb LVM, vdc LUKS, vdd and vde thin volumes.
+# subject; `failed` in it says that something went wrong. Disks: /dev/vda partitions, vdb LVM, vdc LUKS, vdd and vde thin volumes, vdf
+# BitLocker volumes of BITLK_SIZE bytes each.
 set -u
 mkdir -p /run/m
 section() { echo "== $1"; shift; "$@" 2>&1 || echo "failed: $*"; }
@@ -40,6 +41,17 @@ thin() {
   vgchange -qq --config "$LVM" -an "$THIN_GROUP"
 }
 
+bitlk() {
+  local i=0 loop
+  while [ $i -lt "$BITLK_COUNT" ]; do
+    loop=$(losetup -f --show -r -o $((i * BITLK_SIZE)) --sizelimit "$BITLK_SIZE" /dev/vdf) || return 1
+    cryptsetup open --type bitlk --readonly --key-file "$BITLK_KEY" "$loop" bitlk || return 1
+    sha256sum < /dev/mapper/bitlk | cut -d' ' -f1
+    cryptsetup close bitlk && losetup -d "$loop"
+    i=$((i + 1))
+  done
+}
+
 # The kernel's nbd with qemu's server, on a copy-on-write image of the partitions.
 nbd() {
   qemu-img create -q -f qcow2 -F raw -b /dev/vda /run/overlay.qcow2 &&
@@ -59,4 +71,5 @@ section nbd nbd
 section lvm lvm_volume
 section luks luks
 section thin thin
+section bitlk bitlk
 section end true

@@ -32,7 +32,8 @@ describe.runIf(requireTools('mkfs.fat', 'mcopy'))('BitLocker in a session', () =
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
   it('comes up with a key for the device or its identifier; without one the ways in are told', async () => {
-    const key = new Uint8Array(readFileSync(path('key.BEK')));
+    // A Buffer, whose bytes stay the caller's when the session overwrites its own.
+    const key = readFileSync(path('key.BEK'));
     for (const selector of ['/dev/sda', VOLUME_ID]) {
       const keys = { [selector]: key };
       await using g = await GuestFS.open(path('locked'), { readonly: true, format: 'raw', keys });
@@ -40,6 +41,7 @@ describe.runIf(requireTools('mkfs.fat', 'mcopy'))('BitLocker in a session', () =
       await g.mountRo(MAPPER, '/');
       expect(await g.read('/hello')).toBe('world\n');
     }
+    expect(Buffer.compare(key, readFileSync(path('key.BEK')))).toBe(0);
     await using g = await GuestFS.open(path('locked'), { readonly: true, format: 'raw' });
     expect(g.session.warnings.map((w) => w.message)).toEqual([
       expect.stringContaining('/dev/sda: a key is required (it is protected by TPM, startup key)'),
@@ -53,6 +55,14 @@ describe.runIf(requireTools('mkfs.fat', 'mcopy'))('BitLocker in a session', () =
     await g.cryptsetupOpen('/dev/sda', '', 'mine', { readonly: true, crypttype: 'bitlk' });
     expect(await g.listFilesystems()).toMatchObject({ '/dev/mapper/mine': 'vfat' });
     await g.cryptsetupClose('/dev/mapper/mine');
+  });
+
+  it('a removable volume on a whole disk is one, though its boot sector could pass for a partition table', async () => {
+    const plain = new Uint8Array(readFileSync(path('plain')));
+    writeFileSync(path('togo'), (await makeVolume({ plain, method: 0x8002, layout: 'togo' })).image);
+    await using g = await GuestFS.open(path('togo'), { readonly: true, format: 'raw' });
+    expect(await g.listPartitions()).toEqual([]);
+    expect(await g.listFilesystems()).toMatchObject({ [MAPPER]: 'vfat' });
   });
 
   it('the command line takes a startup key file', async () => {

@@ -23,13 +23,61 @@ export const VolumeHeader = struct('BitLocker volume header', VOLUME_HEADER, {
 
 /** Where the identifier lies, with the three offsets of the metadata behind it: Windows 7 and later, and To Go. */
 export const IDENTIFIER_OFFSETS = [160, 424] as const;
-/** Identifier and offsets. */
-export const MetadataPointers = struct('BitLocker metadata pointers', 40, {
+/** Identifier and offsets; the last two only while data is encrypted as it is written. */
+export const MetadataPointers = struct('BitLocker metadata pointers', 56, {
   identifier: [0, guid],
   first: [16, u64le],
   second: [24, u64le],
   third: [32, u64le],
+  firstEow: [40, u64le],
+  secondEow: [48, u64le],
 });
+
+/** What is written of encryption on write: dissect.fve's description of it, and dislocker's `bitlocker_eow_infos_t`. */
+export const EOW_SPECIFICATION = 'dissect.fve, description of BitLocker EOW';
+
+/** What all parts of the volume have in common; behind it, up to `size`, the places of the bitmaps. */
+export const EowInformation = struct('FVE EOW information', 56, {
+  signature: [0, latin1(8)],
+  headerSize: [8, u16le],
+  size: [10, u16le],
+  sectorSize: [12, u32le],
+  /** Bytes for which a bit stands. */
+  chunkSize: [20, u32le],
+  logSize: [24, u32le],
+  regions: [32, u32le],
+  /** Of `size` bytes, itself taken as 0. */
+  crc32: [36, u32le],
+});
+export const EOW_SIGNATURE = 'FVE-EOW';
+
+/** The bitmap of one region of the volume: which of its two records counts is told by their numbers. */
+export const EowBitmap = struct('FVE EOW bitmap', 60, {
+  signature: [0, latin1(10)],
+  headerSize: [10, u16le],
+  size: [12, u32le],
+  regionOffset: [20, u64le],
+  regionSize: [28, u64le],
+  logOffset: [36, u64le],
+  firstRecord: [44, u32le],
+  secondRecord: [48, u32le],
+  recordSize: [52, u32le],
+  /** Of everything before the first record, itself taken as 0. */
+  crc32: [56, u32le],
+});
+export const EOW_BITMAP_SIGNATURE = 'FVE-EOWBM';
+
+/** A record: bits from `headerSize` on, the lowest of a byte first; those that are set stand for chunks that are encrypted. */
+export const EowRecord = struct('FVE EOW bitmap record', 36, {
+  signature: [0, latin1(10)],
+  headerSize: [10, u16le],
+  size: [12, u32le],
+  bits: [16, u32le],
+  sequence: [20, u64le],
+  /** Of `size` bytes, itself taken as 0. */
+  crc32: [32, u32le],
+});
+export const EOW_RECORD_SIGNATURE = 'FVE-EOWBR';
 
 /** Versions of a metadata block. */
 export const Version = { vista: 1, seven: 2 } as const;

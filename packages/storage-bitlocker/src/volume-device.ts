@@ -82,7 +82,9 @@ export class VolumeDevice implements BlockDevice {
 
   #piecesOf(start: number, end: number): Piece[] {
     const pieces: Piece[] = [];
-    for (const region of this.#options.regions) {
+    const { regions } = this.#options;
+    for (let i = firstEndingAfter(regions, start); i < regions.length && regions[i]!.start < end; i++) {
+      const region = regions[i]!;
       const stop = Math.min(end, region.end);
       for (let at = Math.max(start, region.start); at < stop; at += RUN) {
         pieces.push({ region, start: at, end: Math.min(stop, at + RUN) });
@@ -100,4 +102,15 @@ export class VolumeDevice implements BlockDevice {
     data.catch(() => undefined);
     return data;
   }
+}
+
+/** Regions are in order, and there may be a great many while data is encrypted as it is written. */
+function firstEndingAfter(regions: readonly Region[], at: number): number {
+  let [low, high] = [0, regions.length];
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (regions[middle]!.end <= at) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }

@@ -20,7 +20,8 @@ const VISTA_PLAIN_SECTORS = 16;
  * @throws TruncatedImageError when the device is shorter than what is encrypted
  */
 export function volumeMap(metadata: Metadata, size: number, sectorSize: number): readonly Region[] {
-  const { encryptedSize = size, movedHeader, hidden } = metadata;
+  const { movedHeader, hidden } = metadata;
+  const encryptedSize = metadata.encryptedSpans === undefined ? (metadata.encryptedSize ?? size) : size;
   if (encryptedSize > size) {
     throw new TruncatedImageError({ structure: 'BitLocker volume', offset: 0, needed: encryptedSize, available: size });
   }
@@ -32,8 +33,10 @@ export function volumeMap(metadata: Metadata, size: number, sectorSize: number):
   const vistaEnd = metadata.version === Version.vista ? VISTA_PLAIN_SECTORS * sectorSize : 0;
   const movedEnd = movedHeader?.size ?? 0;
   const shift = movedHeader?.offset ?? 0;
-  const kindAt = (at: number): 'plain' | 'encrypted' => (at < encryptedSize ? 'encrypted' : 'plain');
-  const edges = new Set([0, size, vistaEnd, movedEnd, encryptedSize, encryptedSize - shift]);
+  const encrypted = metadata.encryptedSpans ?? [{ start: 0, end: encryptedSize }];
+  const kindAt = (at: number): 'plain' | 'encrypted' => (isWithin(encrypted, at) ? 'encrypted' : 'plain');
+  const edges = new Set([0, size, vistaEnd, movedEnd]);
+  for (const { start, end } of encrypted) for (const edge of [start, end]) edges.add(edge).add(edge - shift);
   for (const { offset, end } of spans) edges.add(offset).add(end);
   const cuts = [...edges].filter((at) => at >= 0 && at <= size).sort((a, b) => a - b);
   return cuts.slice(0, -1).map((start, i): Region => {
@@ -50,4 +53,15 @@ export function volumeMap(metadata: Metadata, size: number, sectorSize: number):
     if (start < movedEnd) return { start, end, kind: kindAt(start + shift), shift };
     return { start, end, kind: kindAt(start), shift: 0 };
   });
+}
+
+/** Whether one of the spans, which are in order, has `at`. */
+function isWithin(spans: readonly { readonly start: number; readonly end: number }[], at: number): boolean {
+  let [low, high] = [0, spans.length];
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (spans[middle]!.end <= at) low = middle + 1;
+    else high = middle;
+  }
+  return low < spans.length && spans[low]!.start <= at;
 }

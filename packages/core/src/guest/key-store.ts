@@ -14,7 +14,8 @@ export class SessionKeys implements KeyStore {
   add(secret: Uint8Array | string, selector?: string): void {
     this.#keys.push({
       selector: selector?.toLowerCase(),
-      secret: typeof secret === 'string' ? new TextEncoder().encode(secret) : secret.slice(),
+      // A copy, as it is overwritten in the end; `slice` of Node's Buffer would be none.
+      secret: typeof secret === 'string' ? new TextEncoder().encode(secret) : new Uint8Array(secret),
     });
   }
 

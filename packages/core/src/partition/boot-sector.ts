@@ -27,6 +27,18 @@ function hasFatParameterBlock(sector: Uint8Array): boolean {
   );
 }
 
+/** Identifiers of BitLocker To Go, behind which the places of its metadata lie where an MBR has records. libbde, "BitLocker To Go". */
+const TO_GO_OFFSET = 424;
+const TO_GO: readonly (readonly number[])[] = [
+  [0x3b, 0xd6, 0x67, 0x49, 0x29, 0x2e, 0xd8, 0x4a, 0x83, 0x99, 0xf6, 0xa3, 0x39, 0xe3, 0xd0, 0x01],
+  [0x3b, 0x4d, 0xa8, 0x92, 0x80, 0xdd, 0x0e, 0x4d, 0x9e, 0x4e, 0xb1, 0xe3, 0x28, 0x4e, 0xae, 0xd8],
+];
+
+/** Whether it is that of a removable BitLocker volume, which looks like FAT; what is in the place of its records is never a table. */
+export function isBitlockerToGo(sector: Uint8Array): boolean {
+  return TO_GO.some((id) => id.every((byte, i) => sector[TO_GO_OFFSET + i] === byte));
+}
+
 /**
  * Which file system's boot sector this is, if it is one. Such a sector ends in 55 AA like an MBR, and the bytes where
  * an MBR has its records are code or text there.
@@ -36,7 +48,7 @@ export function bootSectorOwner(sector: Uint8Array): 'ntfs' | 'exfat' | 'BitLock
   const oem = text(sector, 3, 8);
   if (oem === 'NTFS    ') return 'ntfs';
   if (oem === 'EXFAT   ') return 'exfat';
-  if (oem === '-FVE-FS-') return 'BitLocker';
+  if (oem === '-FVE-FS-' || isBitlockerToGo(sector)) return 'BitLocker';
   if (oem === 'ReFS\0\0\0\0') return 'ReFS';
   return hasFatParameterBlock(sector) ? 'vfat' : undefined;
 }

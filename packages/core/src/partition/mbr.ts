@@ -1,5 +1,5 @@
 import { isZero } from '../binary/index.js';
-import { bootSectorOwner } from './boot-sector.js';
+import { bootSectorOwner, isBitlockerToGo } from './boot-sector.js';
 import { type EbrLink, readEbrChain } from './ebr.js';
 import {
   BOOT_ACTIVE,
@@ -34,6 +34,7 @@ export function decodeMbr(sector: Uint8Array): ReturnType<typeof MasterBootRecor
   const mbr = MasterBootRecord.decode(sector);
   if (mbr.signature !== MBR_SIGNATURE) return undefined;
   if (mbr.partitionRecord.some((r) => (r.bootIndicator & ~BOOT_ACTIVE) !== 0)) return undefined;
+  if (isBitlockerToGo(sector)) return undefined;
   // A boot sector of a file system is no table, unless a complete table was put there on purpose (hybrid images do).
   if (bootSectorOwner(sector) !== undefined && !looksDeliberate(mbr.partitionRecord)) return undefined;
   return mbr;

@@ -34,6 +34,8 @@ export interface Metadata {
   readonly sealed: Uint8Array;
   /** Bytes from the start that are encrypted; undefined for all. */
   readonly encryptedSize: number | undefined;
+  /** While data is encrypted as it is written: the spans that are, in order; they count instead of `encryptedSize`. */
+  readonly encryptedSpans?: readonly { readonly start: number; readonly end: number }[];
   /** Where the first sectors lie, and how many bytes; undefined on Windows Vista, which leaves them. */
   readonly movedHeader: { readonly offset: number; readonly size: number } | undefined;
   /** Windows Vista: cluster of the MFT mirror, whose field in the boot sector points at the metadata. */

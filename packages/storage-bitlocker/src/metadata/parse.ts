@@ -34,7 +34,7 @@ export function parseMetadata(
   sealed: Uint8Array,
   trailer: readonly Entry[],
   base: number,
-  { sectorSize }: BootSector,
+  { sectorSize, eowOffsets }: BootSector,
 ): Metadata {
   const block = BlockHeader.decode(sealed, 0, base);
   const header = MetadataHeader.decode(sealed, BlockHeader.size, base);
@@ -58,7 +58,7 @@ export function parseMetadata(
     fvek: readWrapped(fvek.data, base),
     ...(seal === undefined ? {} : { seal: readWrapped(seal.data, base) }),
     sealed,
-    ...placesOf(block, entries, sectorSize),
+    ...placesOf(block, entries, sectorSize, eowOffsets.length > 0),
     mftMirror: block.version === Version.vista ? block.headerOffset : 0n,
   };
 }
@@ -78,13 +78,14 @@ function placesOf(
   block: Block,
   entries: readonly Entry[],
   sectorSize: number,
+  onWrite: boolean,
 ): Pick<Metadata, 'encryptedSize' | 'movedHeader' | 'hidden'> {
   const { firstOffset, secondOffset, thirdOffset } = block;
   const size = METADATA_BYTES[block.version as 1 | 2];
   const hidden = [firstOffset, secondOffset, thirdOffset]
     .filter((at) => at !== 0n)
     .map((at) => ({ offset: place(at, 'metadata', sectorSize), size }));
-  requireState(block);
+  requireState(block, onWrite);
   if (block.version === Version.vista) return { encryptedSize: undefined, movedHeader: undefined, hidden };
   const found = entries.find((e) => e.valueType === ValueType.offsetAndSize)?.data;
   const named = found === undefined ? undefined : VolumeHeaderBlock.decode(found);
@@ -104,9 +105,10 @@ function placesOf(
 }
 
 /** A conversion that runs leaves sectors in flight; one that is paused or complete does not. */
-function requireState({ version, currentState }: Block): void {
+function requireState({ version, currentState }: Block, onWrite: boolean): void {
   if (currentState === State.encrypted) return;
   if (currentState === State.paused && version === Version.seven) return;
+  if (currentState === State.encryptOnWrite && onWrite) return;
   const states = { 1: 'a volume that was decrypted', 2: 'a conversion that was interrupted', 3: 'encryption on write' };
   const feature =
     states[currentState as 1 | 2 | 3] ?? `state ${currentState} of a volume (version ${version} of the format)`;

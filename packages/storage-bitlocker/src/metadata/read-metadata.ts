@@ -11,6 +11,7 @@ import {
   Version,
 } from '../layout.js';
 import type { BootSector } from './boot-sector.js';
+import { readEncryptOnWrite } from './encrypt-on-write.js';
 import { readEntries } from './entries.js';
 import type { Metadata } from './model.js';
 import { parseMetadata } from './parse.js';
@@ -21,10 +22,17 @@ const MAX_COPIES = 6;
 const MIN_BLOCK = BlockHeader.size + MetadataHeader.size;
 
 /**
- * The metadata, from the first of its copies that is whole.
- * @throws CorruptImageError when none is; UnsupportedFeatureError
+ * The metadata, from the first of its copies that is whole, and how far the volume is encrypted when it encrypts what is written.
+ * @throws CorruptImageError when no copy is whole; UnsupportedFeatureError
  */
 export async function readMetadata(device: BlockDevice, boot: BootSector, warn: WarningSink): Promise<Metadata> {
+  const metadata = await readWholeCopy(device, boot, warn);
+  if (boot.eowOffsets.length === 0) return metadata;
+  const { encryptedSpans, hidden } = await readEncryptOnWrite(device, boot, warn);
+  return { ...metadata, encryptedSpans, hidden: [...metadata.hidden, ...hidden] };
+}
+
+async function readWholeCopy(device: BlockDevice, boot: BootSector, warn: WarningSink): Promise<Metadata> {
   const places = [...boot.offsets];
   let failure: unknown;
   for (const [tried, offset] of places.entries()) {
