@@ -1,103 +1,153 @@
-import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { MemoryDevice } from '@vmcraft/core/block';
+import type { MemoryDevice } from '@vmcraft/core/block';
+import { type FsNode, supports } from '@vmcraft/core/contracts';
 import { isVmcraftError } from '@vmcraft/core/errors';
-import { requireTools } from '@vmcraft/testkit';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { btrfsDriver } from '../src/index.js';
-import { BTRFS_TOOLS, makeBtrfs, scratch, withMount } from './support.js';
+import { describe, expect, it } from 'vitest';
+import { NodeHeader } from '../src/layout.js';
+import { devicesOf, linesOf, openFirst, seenOf } from './fixtures.js';
+import { flip, nodesOn, textOn } from './places.js';
 
-const MARK = 'these words are in one place of the disk only, or in two\n';
 const SUPERBLOCK = 0x10000;
+const MIRROR = 0x4000000;
+const tree = linesOf('tree.txt');
+const attributes = linesOf('attributes.txt');
+/** Bytes of `text`. */
+const TEXT = '\n4321\n4322\n4323\n';
+/** Bytes of what zstd makes of `packs`. */
+const PACKED = 'the same line again';
 
-/** Places of some bytes in an image. */
-function placesOf(image: Uint8Array, text: string): number[] {
-  const places: number[] = [];
-  const buffer = Buffer.from(image.buffer, image.byteOffset, image.byteLength);
-  for (let at = buffer.indexOf(text); at >= 0; at = buffer.indexOf(text, at + 1)) places.push(at);
-  return places;
+/** Everything that a file system tells: sizes, subvolumes, names, attributes, contents. */
+async function everything(devices: readonly MemoryDevice[]): Promise<unknown> {
+  const seen = await seenOf(devices);
+  await using fs = await openFirst(devices);
+  const subvolumes = supports(fs, 'subvolumes') ? [await fs.subvolumes(), await fs.defaultSubvolume()] : [];
+  return { ...seen, subvolumes, sizes: await fs.statfs(), found: await lookedUp(fs.root) };
+
+  async function lookedUp(root: FsNode): Promise<unknown> {
+    const many = (await fs.lookup(root, 'many'))!;
+    const names = [1, 450, 900].map((i) => `a rather long name in a large directory, number ${i}`);
+    return Promise.all(names.map(async (name) => (await fs.lookup(many, name))?.ino));
+  }
 }
 
-describe.runIf(requireTools(...BTRFS_TOOLS))('one flipped bit of Btrfs', () => {
-  const { folder, remove } = scratch();
-  const images = new Map<string, Uint8Array>();
-
-  beforeAll(() => {
-    for (const profile of ['single', 'dup']) {
-      const [image = ''] = makeBtrfs(folder, ['-m', profile, '-d', profile], 1, '256M');
-      withMount([image], folder, '', (mount) => {
-        execFileSync(
-          'sh',
-          ['-c', `yes '${MARK.trim()}' | head -c 8192 > data; mkdir directory; touch directory/name-of-a-file`],
-          {
-            cwd: mount,
-          },
-        );
-      });
-      images.set(profile, new Uint8Array(readFileSync(join(image))));
-    }
-  });
-  afterAll(remove);
-
-  async function look(image: Uint8Array): Promise<string> {
-    const warnings: string[] = [];
-    const warn = ({ message }: { message: string }): void => void warnings.push(message);
-    await using fs = await btrfsDriver.open(MemoryDevice.from(image), { readonly: true, warn });
-    const directory = (await fs.lookup(fs.root, 'directory'))!;
-    for await (const { name } of fs.readdir(directory)) expect(name).toBe('name-of-a-file');
-    const data = await fs.read((await fs.lookup(fs.root, 'data'))!, 0, 8192);
-    expect(new TextDecoder().decode(data.subarray(0, MARK.length))).toBe(MARK);
-    return warnings.join('\n');
+/** Whether an error says that the image is damaged; anything else that is thrown is wrong. */
+async function isNoticed(devices: readonly MemoryDevice[], expected: unknown): Promise<boolean> {
+  try {
+    expect(await everything(devices)).toEqual(expected);
+    return false;
+  } catch (error) {
+    if (!isVmcraftError(error)) throw error;
+    expect(error.code).toBe('VMC_CORRUPT');
+    return true;
   }
+}
 
-  /** One bit of every copy, or of all copies. */
-  function flipped(profile: string, text: string, only?: number): Uint8Array {
-    const image = images.get(profile)!.slice();
-    const places = placesOf(image, text);
-    expect(places.length).toBeGreaterThan(0);
-    for (const [i, at] of places.entries()) if (only === undefined || i < only) image[at]! ^= 4;
-    return image;
-  }
+/** Trees by their ids, and whether anything of the file system that is read is in them. */
+const TREES = [
+  [1, 'of roots', true],
+  [2, 'of extents', true],
+  [3, 'of chunks', true],
+  [4, 'of devices', false],
+  [5, 'of files', true],
+  [7, 'of checksums', true],
+  [9, 'of UUIDs', false],
+  [10, 'of free space', false],
+  [256, 'of a subvolume', true],
+  [257, 'of a subvolume in another one', true],
+  [258, 'of a snapshot', true],
+] as const;
 
-  it.each(['single', 'dup'])('%s: nothing is wrong with what was not changed', async (profile) => {
-    expect(await look(images.get(profile)!)).toBe('');
-  });
+describe('one flipped bit of Btrfs', () => {
+  it.each(['single', 'sha256', 'blake2b', 'old'])(
+    '%s: in any block of metadata that is read is noticed',
+    async (name) => {
+      const [device] = await devicesOf(name);
+      const expected = await everything([device!]);
+      await using fs = await openFirst([device!]);
+      const nodes = await nodesOn(device!, fs.identity.uuid!);
+      for (const [owner, , isRead] of TREES) {
+        // Blocks of older states are on the disk, too; the newest ones of each level count.
+        const own = nodes.filter((node) => node.owner === owner && node.items > 0);
+        let noticed = 0;
+        for (const { at } of own.sort((a, b) => b.level - a.level || b.generation - a.generation).slice(0, 24)) {
+          const within = NodeHeader.size + 11;
+          await flip(device!, at + within);
+          if (await isNoticed([device!], expected)) noticed++;
+          await flip(device!, at + within);
+        }
+        if (own.length > 0) expect(noticed > 0, `tree ${owner} of ${name}`).toBe(isRead);
+        else expect([9, 10], `tree ${owner} of ${name}`).toContain(owner);
+      }
+    },
+  );
 
   it.each([
-    ['contents', MARK],
-    ['names', 'name-of-a-file'],
-  ])('in %s is an error when no copy is right, and is not seen when one is', async (_what, text) => {
-    for (const profile of ['single', 'dup']) {
-      const failed = await look(flipped(profile, text)).catch((error: unknown) => error);
-      expect(isVmcraftError(failed) && failed.code).toBe('VMC_CORRUPT');
-      expect(String(failed)).toMatch(/csum/);
+    ['single', 1],
+    ['raid0', 1],
+    ['several', 1],
+    ['raid5', 1],
+    ['raid6', 1],
+    ['raid1', 2],
+    ['raid1c3', 3],
+    ['raid1c4', 4],
+  ] as const)('%s: in contents is repaired from what is right, or is an error', async (name, copies) => {
+    const devices = await devicesOf(name);
+    const found: { device: MemoryDevice; at: number }[] = [];
+    for (const device of devices) {
+      for (const at of await textOn(device, TEXT)) found.push({ device, at });
     }
-    const copies = placesOf(images.get('dup')!, text);
-    expect(copies.length % 2).toBe(0);
-    // The first of both copies lies in front of the second.
-    await look(flipped('dup', text, copies.length / 2));
+    expect(found.length).toBeGreaterThanOrEqual(copies);
+    const hasSpare = copies > 1 || name.startsWith('raid5') || name.startsWith('raid6');
+    const damaged = hasSpare && copies > 1 ? found.slice(0, -1) : found.slice(0, 1);
+    for (const { device, at } of damaged) await flip(device, at);
+    if (hasSpare) expect(await seenOf(devices)).toEqual({ tree, attributes });
+    else await expect(seenOf(devices)).rejects.toMatchObject({ code: 'VMC_CORRUPT', message: /csum/ });
+    if (copies === 1) return;
+    for (const { device, at } of found.slice(-1)) await flip(device, at);
+    await expect(seenOf(devices)).rejects.toMatchObject({ code: 'VMC_CORRUPT', message: /csum/ });
+  });
+
+  it('raid10: in one of each pair of devices is repaired, in both is an error', async () => {
+    const devices = await devicesOf('raid10');
+    const flipOn = async (...numbers: number[]): Promise<void> => {
+      for (const i of numbers) for (const at of await textOn(devices[i]!, PACKED)) await flip(devices[i]!, at);
+    };
+    await flipOn(0, 2);
+    expect(await seenOf(devices)).toEqual({ tree, attributes });
+    await flipOn(1, 3);
+    await expect(seenOf(devices)).rejects.toMatchObject({ code: 'VMC_CORRUPT', message: /csum/ });
+  });
+
+  it.each(['sha256', 'blake2b', 'nodes-64k', 'mixed'])('%s: in compressed contents is an error', async (name) => {
+    const devices = await devicesOf(name);
+    await using fs = await openFirst(devices);
+    const nodes = new Set((await nodesOn(devices[0]!, fs.identity.uuid!)).map(({ at }) => at));
+    const first = await textOn(devices[0]!, PACKED);
+    const data = first.filter((at) => !nodes.has(at - (at % 4096)));
+    expect(data.length).toBeGreaterThan(0);
+    for (const at of data) await flip(devices[0]!, at);
+    await expect(seenOf(devices)).rejects.toMatchObject({ code: 'VMC_CORRUPT', message: /csum/ });
+  });
+
+  it('in one copy of metadata is not seen, and in both is an error', async () => {
+    const devices = await devicesOf('dup');
+    await using fs = await openFirst(devices);
+    const nodes = await nodesOn(devices[0]!, fs.identity.uuid!);
+    const roots = nodes.filter(({ owner }) => owner === 5).sort((a, b) => a.at - b.at);
+    expect(roots.length % 2).toBe(0);
+    const half = roots.length / 2;
+    for (const { at } of roots.slice(0, half)) await flip(devices[0]!, at + 150);
+    expect((await seenOf(devices)).tree).toEqual(tree);
+    for (const { at } of roots.slice(half)) await flip(devices[0]!, at + 150);
+    await expect(seenOf(devices)).rejects.toMatchObject({ code: 'VMC_CORRUPT' });
   });
 
   it('in the superblock is a warning: there is another copy', async () => {
-    const image = images.get('single')!.slice();
-    image[SUPERBLOCK + 300]! ^= 1;
-    expect(await look(image)).toMatch(/a copy of the superblock is damaged/);
-    image.fill(0, 0x4000000, 0x4000000 + 4096);
-    await expect(look(image)).rejects.toMatchObject({ code: 'VMC_CORRUPT' });
-  });
-
-  it('of a feature that is not known is refused by its number', async () => {
-    const image = images.get('single')!.slice();
-    const { crc32c } = await import('@vmcraft/core/binary');
-    for (const at of [SUPERBLOCK, 0x4000000]) {
-      const view = new DataView(image.buffer, at, 4096);
-      view.setBigUint64(188, view.getBigUint64(188, true) | (1n << 40n), true);
-      view.setUint32(0, crc32c(image.subarray(at + 32, at + 4096)), true);
-    }
-    await expect(look(image)).rejects.toMatchObject({
-      code: 'VMC_UNSUPPORTED',
-      message: expect.stringContaining('0x10000000000'),
-    });
+    const [device] = await devicesOf('single');
+    await flip(device!, SUPERBLOCK + 300);
+    const warnings: string[] = [];
+    await using _fs = await openFirst([device!], warnings);
+    expect(warnings.join('\n')).toMatch(/a copy of the superblock is damaged/);
+    await device!.write(MIRROR, new Uint8Array(4096));
+    await expect(openFirst([device!])).rejects.toMatchObject({ code: 'VMC_CORRUPT' });
   });
 });
