@@ -53,10 +53,10 @@ module.exports = {
       },
     },
     {
-      name: 'backend-nbd-only-for-fs-host',
-      comment: 'docs/adr/0014-attach-and-host-mounts.md',
+      name: 'backend-nbd-serves-heavier-backends',
+      comment: 'docs/adr/0014-attach-and-host-mounts.md, docs/adr/0016-libguestfs.md',
       severity: 'error',
-      from: { path: '^packages/', pathNot: '^packages/(fs-host|backend-nbd|vmcraft)/' },
+      from: { path: '^packages/', pathNot: '^packages/(fs-host|backend-libguestfs|backend-nbd|vmcraft)/' },
       to: { path: '^packages/backend-nbd/src' },
     },
     {

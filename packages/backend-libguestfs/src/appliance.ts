@@ -1,4 +1,6 @@
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { type NbdServer, serveNbd } from '@vmcraft/backend-nbd';
 import {
   type BlockDevice,
   type BorrowedMount,
@@ -6,11 +8,11 @@ import {
   type GuestDevice,
   type GuestLink,
   type GuestPart,
+  HostError,
   type TreeBorrower,
 } from '@vmcraft/core';
 import type { Wire } from './codec.js';
-import { DiskServer } from './disk-server.js';
-import { absence, hostLibrary } from './host.js';
+import { absence, type HostLibrary, hostLibrary } from './host.js';
 import { type Argument, asText, Library } from './library.js';
 
 /** Container types whose contents this process opens: the appliance gets the plain volume as one more disk. */
@@ -31,7 +33,7 @@ export function applianceOf(guest: GuestLink): Appliance {
 
 interface Running {
   readonly library: Library;
-  readonly server: DiskServer;
+  readonly server: NbdServer;
   /** Devices that have another name in there. */
   readonly names: Map<string, string>;
 }
@@ -160,15 +162,33 @@ export class Appliance implements GuestPart, TreeBorrower {
         elsewhere: true,
       });
     }
+    try {
+      return await this.#boot(host);
+    } catch (error) {
+      if (!this.#blamesKvm(error)) throw error;
+      this.guest.note('the appliance did not start; once more without KVM');
+      return this.#boot(host, ['force_tcg']);
+    }
+  }
+
+  /** KVM can be there and yet be of no use, in a container or a nested guest; qemu then ends at once. */
+  #blamesKvm(error: unknown): boolean {
+    const { backendSettings = [] } = this.guest.settings as { readonly backendSettings?: readonly string[] };
+    const isLaunch = error instanceof HostError && error.data.operation === 'launch';
+    return isLaunch && existsSync('/dev/kvm') && !backendSettings.includes('force_tcg');
+  }
+
+  async #boot(host: HostLibrary, moreSettings: readonly string[] = []): Promise<Running> {
     const { guest } = this;
     guest.note(`starting the appliance of libguestfs ${host.version}`);
     const started = performance.now();
     const library = Library.start(host.perl, { progress: () => undefined, note: (text) => guest.note(text) });
-    let server: DiskServer | undefined;
+    let server: NbdServer | undefined;
     try {
-      await configure(library, guest.settings);
+      await configure(library, guest.settings, moreSettings);
       const { disks, names } = disksFor(guest.devices);
-      server = await DiskServer.listen(join(library.folder, 'nbd'), disks);
+      const exports = [...disks].map(([name, device]) => ({ name, device, readonly: !device.writable }));
+      server = await serveNbd(exports, { listen: { socket: join(library.folder, 'nbd') }, background: true });
       for (const [name, device] of disks) await addDrive(library, name, device);
       await library.call('launch');
       guest.note(`the appliance is ready after ${Math.round(performance.now() - started)} ms`);
@@ -219,13 +239,21 @@ async function addDrive(library: Library, name: string, device: BlockDevice): Pr
 }
 
 /** Settings of the session's handle that differ from their defaults; the variables LIBGUESTFS_… have been read by the library. */
-async function configure(library: Library, settings: Readonly<Record<string, unknown>>): Promise<void> {
+async function configure(
+  library: Library,
+  settings: Readonly<Record<string, unknown>>,
+  more: readonly string[],
+): Promise<void> {
   await library.call('set_tmpdir', [library.folder]);
   if (process.env.LIBGUESTFS_BACKEND === undefined) await library.call('set_backend', ['direct']);
   for (const [key, usual, setter] of SETTINGS) {
     const value = settings[key];
     if (value === undefined || JSON.stringify(value) === JSON.stringify(usual)) continue;
     await library.call(setter, [value as Argument]);
+  }
+  if (more.length > 0) {
+    const given = (settings.backendSettings ?? []) as readonly string[];
+    await library.call('set_backend_settings', [[...given, ...more]]);
   }
 }
 

@@ -14,6 +14,8 @@ export interface NbdServeOptions {
   readonly listen: NbdListen;
   /** Clients at once; more are hung up on. 64 unless given. */
   readonly maxClients?: number;
+  /** Whether the process may end while the server waits for clients. False unless given. */
+  readonly background?: boolean;
 }
 
 /** A server that runs. */
@@ -57,6 +59,7 @@ class RunningServer implements NbdServer {
     private readonly options: NbdServeOptions,
   ) {
     this.#server = createServer({ noDelay: true }, (socket) => this.#accept(socket));
+    if (options.background === true) this.#server.unref();
   }
 
   get clients(): number {
