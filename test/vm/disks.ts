@@ -41,6 +41,24 @@ export async function fill(g: GuestFS, seed: number): Promise<Sums> {
   return sums;
 }
 
+/** For NTFS: a directory whose index takes many blocks, names that are no file's only one, holes. */
+async function fillMore(g: GuestFS): Promise<Sums> {
+  const sums: Record<string, string> = {};
+  await g.mkdir('/many');
+  for (let i = 0; i < 1200; i++) {
+    const data = new TextEncoder().encode(`number ${i}\n`);
+    await g.write(`/many/file-${i}`, data);
+    sums[`/many/file-${i}`] = sha256(data);
+  }
+  await g.ln('/folder/in/a/folder/large.bin', '/hard link');
+  await g.lnS('folder/in', '/soft link');
+  await g.touch('/sparse');
+  await g.truncateSize('/sparse', 3 * MIB);
+  await g.pwrite('/sparse', pattern(5000, 7), 2 * MIB);
+  for (const path of ['/hard link', '/sparse']) sums[path] = await g.checksum('sha256', path);
+  return sums;
+}
+
 /** Disks that this project wrote, for a kernel to read. */
 export class VmDisks {
   readonly folder = mkdtempSync(join(tmpdir(), 'vmcraft-vm-test-'));
@@ -71,7 +89,7 @@ export class VmDisks {
           const device = `/dev/sda${i + 1}`;
           await g.mkfs(type, device);
           await g.mount(device, '/');
-          sums.set(type, await fill(g, 100 * i + 1));
+          sums.set(type, { ...(await fill(g, 100 * i + 1)), ...(type === 'ntfs' ? await fillMore(g) : {}) });
           await g.umountAll();
         }
       },

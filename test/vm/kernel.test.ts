@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { GuestFS } from 'vmcraft';
 import { type BitlockerDisk, bitlockerDisk } from './bitlocker.js';
 import { type Sums, VmDisks } from './disks.js';
-import { hasVm, inVm, sections } from './vm.js';
+import { hasVm, inVm, ntfs3Module, sections } from './vm.js';
 
 const TYPES = ['vfat', 'exfat', 'ntfs', 'ext4'] as const;
 const LIMIT = 900;
@@ -62,6 +62,7 @@ describe.runIf(hasVm('vgchange', 'cryptsetup', 'qemu-nbd', 'ntfs-3g'))('under a 
         seconds: LIMIT,
         memory: 1536,
         env: {
+          NTFS3: ntfs3Module() ?? '',
           THIN_VOLUMES: volumes.join(' '),
           THIN_GROUP: volumes[0]!.split('/')[2]!,
           BITLK_SIZE: String(made.bitlocker.size),
@@ -88,7 +89,8 @@ describe.runIf(hasVm('vgchange', 'cryptsetup', 'qemu-nbd', 'ntfs-3g'))('under a 
 
   for (const type of TYPES) {
     it(`mounts ${type} that was written here`, () => {
-      expect(sorted(sumsIn(section(`mount ${type}`)))).toEqual(sorted(made.filesystems.get(type)!));
+      const [before = ''] = section(`mount ${type}`).split(/^after$/m);
+      expect(sorted(sumsIn(before))).toEqual(sorted(made.filesystems.get(type)!));
     });
 
     it(`${type}: what the kernel changed is read here`, async () => {
@@ -100,6 +102,23 @@ describe.runIf(hasVm('vgchange', 'cryptsetup', 'qemu-nbd', 'ntfs-3g'))('under a 
       expect(await g.checksum('sha256', '/renamed')).toBe(made.filesystems.get(type)!['/folder/file-1']);
     });
   }
+
+  it('ntfs: links are links, and all that the kernel left is read here, sound', async () => {
+    const [before = '', after = ''] = section('mount ntfs').split(/^after$/m);
+    expect(before).toContain(ntfs3Module() === undefined ? 'driver ntfs-3g\n' : 'driver ntfs3\n');
+    expect(before).toContain('link ./soft link folder/in\n');
+    expect(before).toContain('names 2 folder/in/a/folder/large.bin\n');
+    const expected = sumsIn(after);
+    expect(Object.keys(expected).length).toBeGreaterThan(1200);
+    await using g = await GuestFS.open(disks.at('parts.raw'), { readonly: true });
+    expect(await g.fsck('ntfs', '/dev/sda3')).toBe(0);
+    await g.mountRo('/dev/sda3', '/');
+    const found: Record<string, string> = {};
+    for (const path of await g.find('/')) {
+      if (await g.isFile(`/${path}`)) found[`/${path}`] = await g.checksum('sha256', `/${path}`);
+    }
+    expect(sorted(found)).toEqual(sorted(expected));
+  });
 
   it('connects an image through nbd and finds its partitions', () => {
     const sums = sumsIn(section('nbd'));

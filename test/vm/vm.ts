@@ -1,5 +1,5 @@
-import { spawn } from 'node:child_process';
-import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { execFileSync, spawn } from 'node:child_process';
+import { closeSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { requireTools } from '@vmcraft/testkit';
@@ -66,6 +66,16 @@ export async function inVm(script: string, options: VmOptions = {}): Promise<VmR
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+/**
+ * The kernel's driver of NTFS for insmod, built once for the kernel that is booted here. Undefined where the packages linux-source and
+ * linux-headers are not installed, which it is built from.
+ */
+export function ntfs3Module(): string | undefined {
+  const sources = readdirSync('/usr/src').some((name) => /^linux-source-.*\.tar\.xz$/.test(name));
+  if (!sources) return undefined;
+  return execFileSync(join(import.meta.dirname, 'ntfs3.sh'), { encoding: 'utf8' }).trim();
 }
 
 /** What a script printed after each line `== NAME`. */
