@@ -106,6 +106,7 @@ function defineTests(group: FuzzGroup): void {
       outfile: script,
       bundle: true,
       platform: 'node',
+      target: 'node20',
       format: 'esm',
       conditions: ['@vmcraft/source'],
       banner: {
