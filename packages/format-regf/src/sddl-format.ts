@@ -1,4 +1,6 @@
 import { UnsupportedFeatureError } from '@vmcraft/core/errors';
+import { formatAttribute } from './sddl-attribute.js';
+import { formatCondition } from './sddl-condition-format.js';
 import {
   ACE_FLAGS,
   ACE_TYPES,
@@ -9,7 +11,7 @@ import {
   SINGLE_RIGHTS,
   WHOLE_RIGHTS,
 } from './sddl-names.js';
-import { type Ace, Control, decodeSecurityDescriptor } from './security-descriptor.js';
+import { type Ace, Control, decodeSecurityDescriptor, RESOURCE_TYPE } from './security-descriptor.js';
 
 const NAME_OF_SID = new Map([...SID_NAMES].map(([name, sid]) => [sid, name]));
 const NAME_OF_TYPE = new Map([...ACE_TYPES].map(([name, type]) => [type, name]));
@@ -45,7 +47,13 @@ function aceText(ace: Ace): string {
       workaround: 'use the bytes of the security descriptor',
     });
   }
-  return `(${type};${flags};${rights(ace)};${ace.object ?? ''};${ace.inheritedObject ?? ''};${sidText(ace.sid)})`;
+  const head = `${type};${flags};${rights(ace)};${ace.object ?? ''};${ace.inheritedObject ?? ''};${sidText(ace.sid)}`;
+  return `(${head}${dataText(ace)})`;
+}
+
+function dataText({ type, data }: Ace): string {
+  if (data === undefined) return '';
+  return `;(${type === RESOURCE_TYPE ? formatAttribute(data, sidText) : formatCondition(data, sidText)})`;
 }
 
 function aclText(aces: readonly Ace[] | null | undefined, flags: string): string {
@@ -61,7 +69,7 @@ function flagText(control: number, isProtected: number, required: number, inheri
 /**
  * A self-relative security descriptor as SDDL text ([MS-DTYP] section 2.5.1).
  * @throws CorruptImageError when the bytes are no security descriptor
- * @throws UnsupportedFeatureError for conditional entries and resource attributes
+ * @throws UnsupportedFeatureError for entries that have no text
  */
 export function formatSddl(descriptor: Uint8Array): string {
   const { control, owner, group, dacl, sacl } = decodeSecurityDescriptor(descriptor);

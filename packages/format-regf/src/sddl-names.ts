@@ -66,7 +66,12 @@ export const ACE_TYPES: ReadonlyMap<string, number> = new Map([
   ['OD', 0x06],
   ['OU', 0x07],
   ['OL', 0x08],
+  ['XA', 0x09],
+  ['XD', 0x0a],
+  ['ZA', 0x0b],
+  ['XU', 0x0d],
   ['ML', 0x11],
+  ['RA', 0x12],
   ['SP', 0x13],
   ['TL', 0x14],
 ]);

@@ -1,5 +1,7 @@
 import { concatBytes, guid, parseUuid, viewOf } from '@vmcraft/core/binary';
 import { UnsupportedFeatureError, UsageError } from '@vmcraft/core/errors';
+import { parseAttribute } from './sddl-attribute.js';
+import { parseCondition } from './sddl-condition-parse.js';
 import {
   ACE_FLAGS,
   ACE_TYPES,
@@ -10,7 +12,16 @@ import {
   SINGLE_RIGHTS,
   WHOLE_RIGHTS,
 } from './sddl-names.js';
-import { AceHeader, AclHeader, Control, DescriptorHeader, OBJECT_TYPES } from './security-descriptor.js';
+import { blankEntries, splitEntries } from './sddl-split.js';
+import {
+  AceHeader,
+  AclHeader,
+  CALLBACK_TYPES,
+  Control,
+  DescriptorHeader,
+  OBJECT_TYPES,
+  RESOURCE_TYPE,
+} from './security-descriptor.js';
 import { parseSid } from './sid.js';
 
 const ACL_REVISION = 2;
@@ -66,14 +77,26 @@ function objectTypes(object: string, inherited: string): Uint8Array {
   return concatBytes(out);
 }
 
+/** What follows the account: a condition or an attribute, for the types that have one. */
+function parseData(type: number, text: string | undefined, entry: string): Uint8Array {
+  const isAttribute = type === RESOURCE_TYPE;
+  if ((isAttribute || CALLBACK_TYPES.has(type)) !== (text !== undefined))
+    throw wrong('entry for this type', `(${entry})`);
+  if (text === undefined) return new Uint8Array(0);
+  return isAttribute ? parseAttribute(text, sid) : parseCondition(text, sid);
+}
+
 function parseAce(text: string): Uint8Array {
-  const fields = text.split(';').map((field) => field.trim());
-  const [type = '', flags = '', rights = '', object = '', inherited = '', account = ''] = fields;
+  const fields = /^([^;]*);([^;]*);([^;]*);([^;]*);([^;]*);([^;]*)(?:;\s*\((.*)\)\s*)?$/s.exec(text);
+  const [type = '', flags = '', rights = '', object = '', inherited = '', account = ''] = (fields ?? [])
+    .slice(1)
+    .map((field?: string) => field?.trim());
   const number = ACE_TYPES.get(type.toUpperCase());
-  if (number === undefined || fields.length !== 6) throw wrong('access control entry', `(${text})`);
+  if (fields === null || number === undefined) throw wrong('access control entry', `(${text})`);
+  const data = parseData(number, fields[7], text);
   const hasObjects = OBJECT_TYPES.has(number);
   if (!hasObjects && (object !== '' || inherited !== '')) throw wrong('entry for this type', `(${text})`);
-  const content = concatBytes([...(hasObjects ? [objectTypes(object, inherited)] : []), sid(account)]);
+  const content = concatBytes([...(hasObjects ? [objectTypes(object, inherited)] : []), sid(account), data]);
   const header = AceHeader.encode({
     type: number,
     flags: bits(flags, ACE_FLAGS, 'set of flags'),
@@ -103,9 +126,10 @@ function parseAcl(text: string, isSacl: boolean): { bytes: Uint8Array; control: 
     rest = rest.slice(name.length);
   }
   const list = body.slice(flags.length).trim();
-  if (!/^(\([^()]*\)\s*)*$/.test(list) || (isNull && list !== '')) throw wrong('list of entries', list);
+  const entries = splitEntries(list);
+  if (entries === undefined || (isNull && list !== '')) throw wrong('list of entries', list);
   if (isNull) return { bytes: new Uint8Array(0), control };
-  const aces = [...list.matchAll(/\(([^()]*)\)/g)].map(([, ace]) => parseAce(ace!));
+  const aces = entries.map(parseAce);
   const content = concatBytes(aces);
   const size = AclHeader.size + content.length;
   if (size > MAX_ACL) throw new UsageError('SDDL: an ACL of more than 65535 bytes', { argument: 'sddl' });
@@ -116,7 +140,9 @@ function parseAcl(text: string, isSacl: boolean): { bytes: Uint8Array; control: 
 /** The parts of SDDL text by their letter; each begins with one of `O:`, `G:`, `D:`, `S:`. */
 function splitParts(text: string): Map<string, string> {
   const parts = new Map<string, string>();
-  const starts = [...text.matchAll(/([OGDS]):/gi)];
+  // Conditions and attributes may hold anything, so what lies in parentheses is passed over.
+  const outside = blankEntries(text);
+  const starts = outside === undefined ? [] : [...outside.matchAll(/([OGDS]):/gi)];
   if (starts.length === 0 || starts[0]!.index !== 0) throw wrong('security descriptor', text);
   for (const [i, start] of starts.entries()) {
     const letter = start[1]!.toUpperCase();

@@ -1,6 +1,6 @@
 import { guid, struct, u8, u16le, u32le, viewOf } from '@vmcraft/core/binary';
 import { CorruptImageError } from '@vmcraft/core/errors';
-import { formatSid } from './sid.js';
+import { formatSid, sidLength } from './sid.js';
 
 const CITATION = '[MS-DTYP] sections 2.4.4 to 2.4.6';
 
@@ -43,9 +43,13 @@ export const Control = {
 } as const;
 
 /** Types of entries with object types. [MS-DTYP] section 2.4.4.1. */
-export const OBJECT_TYPES: ReadonlySet<number> = new Set([5, 6, 7, 8]);
-/** Types without object types whose contents are a mask and an identifier, nothing more. */
-export const PLAIN_TYPES: ReadonlySet<number> = new Set([0, 1, 2, 3, 0x11, 0x13, 0x14]);
+export const OBJECT_TYPES: ReadonlySet<number> = new Set([5, 6, 7, 8, 0x0b]);
+/** Types that a condition follows on the identifier. [MS-DTYP] section 2.4.4.17. */
+export const CALLBACK_TYPES: ReadonlySet<number> = new Set([9, 0x0a, 0x0b, 0x0d]);
+/** Type that an attribute follows on the identifier. [MS-DTYP] section 2.4.4.15. */
+export const RESOURCE_TYPE = 0x12;
+/** Types without object types: a mask and an identifier, and for some types data. */
+export const PLAIN_TYPES: ReadonlySet<number> = new Set([0, 1, 2, 3, 9, 0x0a, 0x0d, 0x11, 0x12, 0x13, 0x14]);
 const HAS_OBJECT = 1;
 const HAS_INHERITED_OBJECT = 2;
 
@@ -59,6 +63,8 @@ export interface Ace {
   readonly inheritedObject?: string;
   /** `S-1-...`; undefined for types that are not decoded. */
   readonly sid: string | undefined;
+  /** What follows the identifier: a condition, or a resource attribute. */
+  readonly data?: Uint8Array;
 }
 
 /** A decoded security descriptor. */
@@ -86,7 +92,7 @@ const sidAt = (data: Uint8Array, offset: number): string | undefined =>
 
 function decodeAce(data: Uint8Array): Ace {
   const { type, flags, mask } = AceHeader.decode(data);
-  if (PLAIN_TYPES.has(type)) return { type, flags, mask, sid: formatSid(data.subarray(AceHeader.size)) };
+  if (PLAIN_TYPES.has(type)) return { type, flags, mask, ...sidAndData(type, data.subarray(AceHeader.size)) };
   if (!OBJECT_TYPES.has(type)) return { type, flags, mask, sid: undefined };
   if (data.length < 12) throw broken('ACE', 'too short for an object');
   const view = viewOf(data);
@@ -105,8 +111,14 @@ function decodeAce(data: Uint8Array): Ace {
     mask,
     ...(object === undefined ? {} : { object }),
     ...(inheritedObject === undefined ? {} : { inheritedObject }),
-    sid: formatSid(data.subarray(at)),
+    ...sidAndData(type, data.subarray(at)),
   };
+}
+
+function sidAndData(type: number, rest: Uint8Array): Pick<Ace, 'sid' | 'data'> {
+  const sid = formatSid(rest);
+  const hasData = CALLBACK_TYPES.has(type) || type === RESOURCE_TYPE;
+  return hasData ? { sid, data: rest.slice(sidLength(rest)) } : { sid };
 }
 
 function decodeAcl(data: Uint8Array): Ace[] {
