@@ -5,10 +5,12 @@ import type {
   FileSystem,
   FsAbility,
   FsIdentity,
+  FsMember,
   FsNode,
   FsStat,
   FsStatvfs,
   IoOptions,
+  QuotaGroup,
   SubvolumeFacts,
   SubvolumesFs,
   XattrFs,
@@ -17,11 +19,12 @@ import { S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from '@vmcraft/core/contracts';
 import { CorruptImageError, FsError } from '@vmcraft/core/errors';
 import { type DirRecord, dirRecords, nameBytes, nameHash } from './dir-items.js';
 import { type BtrfsNode, type Inode, readInode } from './inode.js';
-import { FILE_TYPES, Id, Type } from './layout.js';
+import { BALANCE_OBJECTID, FILE_TYPES, Id, Type } from './layout.js';
 import { NodeNumbers } from './node-numbers.js';
+import { quotaGroups } from './quotas.js';
 import { spaceOf } from './space.js';
 import type { Subvolume } from './subvolume.js';
-import { listSubvolumes } from './subvolumes.js';
+import { listSubvolumes, subvolumeById } from './subvolumes.js';
 import { LAST_OFFSET } from './tree.js';
 import type { Volume } from './volume.js';
 
@@ -154,7 +157,7 @@ export class BtrfsFileSystem implements FileSystem, XattrFs, SubvolumesFs {
       // Inodes are made as they are needed; the kernel says 0, too.
       files: 0,
       filesFree: 0,
-      fsid: BigInt(`0x${fsid.replaceAll('-', '').slice(0, 16)}`),
+      fsid: shownId(fsid, this.root.subvolume.id),
       nameMax: 255,
     };
   }
@@ -187,6 +190,30 @@ export class BtrfsFileSystem implements FileSystem, XattrFs, SubvolumesFs {
   async defaultSubvolume(): Promise<number> {
     this.#open('defaultSubvolume');
     return this.volume.defaultSubvolume();
+  }
+
+  async subvolumeOf(node: FsNode): Promise<{ readonly subvolume: SubvolumeFacts; readonly isRoot: boolean }> {
+    this.#open('subvolumeOf');
+    const { subvolume, objectid, isEmptyDir } = node as BtrfsNode;
+    const isRoot = objectid === subvolume.rootDir && isEmptyDir !== true;
+    return { subvolume: await subvolumeById(this.volume, subvolume.id), isRoot };
+  }
+
+  async quotaGroups(): Promise<readonly QuotaGroup[] | undefined> {
+    this.#open('quotaGroups');
+    return quotaGroups(this.volume);
+  }
+
+  async hasPausedBalance(): Promise<boolean> {
+    this.#open('hasPausedBalance');
+    const key = { objectid: BALANCE_OBJECTID, type: Type.temporaryItem, offset: 0 };
+    return (await this.volume.rootTree.find(key)) !== undefined;
+  }
+
+  members(): readonly FsMember[] {
+    this.#open('members');
+    const { devices } = this.volume.space;
+    return [...devices.known].map(([id, { uuid }]) => ({ id, uuid, device: devices.get(id) }));
   }
 
   async close(): Promise<void> {
@@ -249,3 +276,12 @@ export class BtrfsFileSystem implements FileSystem, XattrFs, SubvolumesFs {
 const SLASH = 0x2f;
 /** Mode of the stand-in for a subvolume that a snapshot does not contain. */
 const EMPTY_DIR_MODE = S_IFDIR | 0o755;
+
+/** What statvfs(3) gives as the id of the file system under Linux: the UUID folded, with the id of the subvolume. */
+function shownId(fsid: string, subvolume: number): bigint {
+  const WORD = 32n;
+  const uuid = BigInt(`0x${fsid.replaceAll('-', '')}`);
+  const word = (i: bigint): bigint => BigInt.asUintN(32, uuid >> (WORD * (3n - i)));
+  const id = BigInt(subvolume);
+  return (word(0n) ^ word(2n) ^ (id >> WORD)) | ((word(1n) ^ word(3n) ^ BigInt.asUintN(32, id)) << WORD);
+}

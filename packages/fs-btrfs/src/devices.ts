@@ -38,6 +38,10 @@ export class DeviceSet {
     return this.#devices.has(devid);
   }
 
+  get(devid: number): BlockDevice | undefined {
+    return this.#devices.get(devid);
+  }
+
   missing(devid: number): MissingDeviceError {
     return new MissingDeviceError(devid, this.known.get(devid)?.uuid ?? this.early.get(devid));
   }

@@ -111,8 +111,10 @@ export const Type = {
   blockGroupItem: 192,
   devItem: 216,
   chunkItem: 228,
+  qgroupStatus: 240,
   qgroupInfo: 242,
   qgroupLimit: 244,
+  temporaryItem: 248,
 } as const;
 
 /** Well-known object ids. */
@@ -225,7 +227,11 @@ export const RootItemUuid = struct('btrfs_root_item', 439, {
   receivedUuid: [279, uuid],
   ctransid: [295, u64le],
   otransid: [303, u64le],
+  stransid: [311, u64le],
+  rtransid: [319, u64le],
   otimeSec: [339, i64le],
+  stimeSec: [351, i64le],
+  rtimeSec: [363, i64le],
 });
 /** BTRFS_ROOT_SUBVOL_RDONLY. */
 export const ROOT_READONLY = 1n;
@@ -257,3 +263,17 @@ export const MAX_COMPRESSED = 1 << 20;
 
 /** struct btrfs_qgroup_info_item. */
 export const QgroupInfo = struct('btrfs_qgroup_info_item', 40, { referenced: [8, u64le], exclusive: [24, u64le] });
+/** struct btrfs_qgroup_status_item: flags, of which the first bit says that quotas are on. */
+export const QgroupStatus = struct('btrfs_qgroup_status_item', 32, { flags: [16, u64le] });
+export const QGROUP_ON = 1n;
+/** struct btrfs_qgroup_limit_item, and which of its limits hold. */
+export const QgroupLimit = struct('btrfs_qgroup_limit_item', 40, {
+  flags: [0, u64le],
+  maxReferenced: [8, u64le],
+  maxExclusive: [16, u64le],
+});
+export const LimitFlag = { referenced: 1n, exclusive: 2n } as const;
+/** The level of a quota group is in the highest 16 bits of its id. */
+export const QGROUP_LEVEL = 2 ** 48;
+/** BTRFS_BALANCE_OBJECTID, -4: the item of a balance that was not finished. */
+export const BALANCE_OBJECTID = 2 ** 64 - 4;

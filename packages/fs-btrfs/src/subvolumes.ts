@@ -32,27 +32,71 @@ export async function listSubvolumes(volume: Volume): Promise<readonly Subvolume
   return found;
 }
 
-type Later = Pick<SubvolumeFacts, 'originalGeneration' | 'uuid' | 'parentUuid' | 'receivedUuid' | 'created'>;
+/** The top subvolume, which is in no other one. @throws CorruptImageError */
+async function topSubvolume({ rootTree }: Volume): Promise<SubvolumeFacts> {
+  const item = await rootTree.last({ objectid: Id.fsTree, type: Type.rootItem, offset: LAST_OFFSET });
+  if (item?.objectid !== Id.fsTree || item.type !== Type.rootItem) {
+    throw new CorruptImageError({ structure: 'btrfs_root_item', reason: 'there is no top subvolume' });
+  }
+  const { generation, flags } = RootItem.decode(item.data);
+  const own = { id: Id.fsTree, parentId: 0, path: '', generation: Number(generation) };
+  return { ...own, ...more(item.data), isReadOnly: (flags & ROOT_READONLY) !== 0n };
+}
+
+/** One subvolume, the top one included. @throws CorruptImageError */
+export async function subvolumeById(volume: Volume, id: number): Promise<SubvolumeFacts> {
+  const found = id === Id.fsTree ? await topSubvolume(volume) : (await listSubvolumes(volume)).find((s) => s.id === id);
+  if (found !== undefined) return found;
+  throw new CorruptImageError({
+    structure: 'btrfs_root_ref',
+    field: 'id',
+    found: id,
+    expected: 'a subvolume with a name',
+  });
+}
+
+type Later = Pick<
+  SubvolumeFacts,
+  | 'originalGeneration'
+  | 'uuid'
+  | 'parentUuid'
+  | 'receivedUuid'
+  | 'created'
+  | 'sentGeneration'
+  | 'sent'
+  | 'receivedGeneration'
+  | 'received'
+>;
+
+/** Root items of before Linux 3.6 have no such fields. */
+const NOTHING_MORE: Later = {
+  originalGeneration: 0,
+  uuid: undefined,
+  parentUuid: undefined,
+  receivedUuid: undefined,
+  created: undefined,
+  sentGeneration: 0,
+  sent: undefined,
+  receivedGeneration: 0,
+  received: undefined,
+};
 
 /** Fields that root items have since Linux 3.6. */
 function more(data: Uint8Array): Later {
-  if (data.length < RootItemUuid.size) {
-    return {
-      originalGeneration: 0,
-      uuid: undefined,
-      parentUuid: undefined,
-      receivedUuid: undefined,
-      created: undefined,
-    };
-  }
-  const { uuid, parentUuid, receivedUuid, otransid, otimeSec } = RootItemUuid.decode(data);
+  if (data.length < RootItemUuid.size) return NOTHING_MORE;
+  const item = RootItemUuid.decode(data);
   const given = (text: string): string | undefined => (text === NO_UUID ? undefined : text);
+  const time = (seconds: bigint): number | undefined => (seconds === 0n ? undefined : Number(seconds));
   return {
-    originalGeneration: Number(otransid),
-    uuid: given(uuid),
-    parentUuid: given(parentUuid),
-    receivedUuid: given(receivedUuid),
-    created: Number(otimeSec),
+    originalGeneration: Number(item.otransid),
+    uuid: given(item.uuid),
+    parentUuid: given(item.parentUuid),
+    receivedUuid: given(item.receivedUuid),
+    created: time(item.otimeSec),
+    sentGeneration: Number(item.stransid),
+    sent: time(item.stimeSec),
+    receivedGeneration: Number(item.rtransid),
+    received: time(item.rtimeSec),
   };
 }
 

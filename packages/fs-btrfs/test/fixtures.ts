@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { closeSync, ftruncateSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { MemoryDevice } from '@vmcraft/core/block';
@@ -24,6 +24,22 @@ export const KINDS: Readonly<Record<string, Kind>> = JSON.parse(readFileSync(joi
 /** Lines of a text that make.mjs wrote. */
 export const linesOf = (name: string, folder = FOLDER): string[] =>
   readFileSync(join(folder, name), 'utf8').trim().split('\n');
+
+/** Unpack the devices of a fixture into files of a folder of the host. */
+export async function imagesOf(name: string, folder: string): Promise<string[]> {
+  const paths: string[] = [];
+  for (const device of await devicesOf(name)) {
+    const path = join(folder, `${name}-${paths.length + 1}`);
+    const file = openSync(path, 'w');
+    ftruncateSync(file, device.size);
+    for await (const { offset, length, kind } of device.extents(0, device.size)) {
+      if (kind === 'data') writeSync(file, await device.read(offset, length), 0, length, offset);
+    }
+    closeSync(file);
+    paths.push(path);
+  }
+  return paths;
+}
 
 /** The devices of a fixture, each of its size, unpacked into memory. */
 export async function devicesOf(name: string, folder = FOLDER): Promise<MemoryDevice[]> {

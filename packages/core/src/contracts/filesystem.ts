@@ -257,7 +257,30 @@ export interface SubvolumeFacts {
   readonly receivedUuid: string | undefined;
   /** Seconds since the epoch. */
   readonly created: number | undefined;
+  /** Transactions in which it was sent and received, 0 when it was not, and seconds since the epoch. */
+  readonly sentGeneration: number;
+  readonly sent: number | undefined;
+  readonly receivedGeneration: number;
+  readonly received: number | undefined;
   readonly isReadOnly: boolean;
+}
+
+/** A quota group. Sizes are bytes. */
+export interface QuotaGroup {
+  /** `LEVEL/ID`; those of level 0 are of the subvolume with that id. */
+  readonly id: string;
+  readonly referenced: number;
+  readonly exclusive: number;
+  readonly maxReferenced: number | undefined;
+  readonly maxExclusive: number | undefined;
+}
+
+/** A device of a file system over several. */
+export interface FsMember {
+  readonly id: number;
+  readonly uuid: string;
+  /** Undefined when it is missing. */
+  readonly device: BlockDevice | undefined;
 }
 
 /** Ability `subvolumes`: holds several trees, of which one is opened. */
@@ -266,6 +289,14 @@ export interface SubvolumesFs {
   subvolumes(): Promise<readonly SubvolumeFacts[]>;
   /** Id of the one that is opened when none is named. */
   defaultSubvolume(): Promise<number>;
+  /** The one that a node is in, the top one included, and whether the node is its root. @throws CorruptImageError */
+  subvolumeOf(node: FsNode): Promise<{ readonly subvolume: SubvolumeFacts; readonly isRoot: boolean }>;
+  /** Quota groups, by level and id; undefined when there are no quotas. @throws CorruptImageError */
+  quotaGroups(): Promise<readonly QuotaGroup[] | undefined>;
+  /** Whether a balance was begun and not finished. */
+  hasPausedBalance(): Promise<boolean>;
+  /** The devices that it lies on, by id. */
+  members(): readonly FsMember[];
 }
 
 /** How to open a file system. */

@@ -1,4 +1,4 @@
-import { type FileSystem, type SubvolumesFs, supports } from '../contracts/index.js';
+import { type FileSystem, type FsNode, type SubvolumesFs, supports } from '../contracts/index.js';
 import { FsError, isVmcraftError, messageOf } from '../errors/index.js';
 import { formatMountable, parseMountable } from './mountable.js';
 import type { Session } from './session.js';
@@ -39,18 +39,18 @@ export async function withSubvolumes<T>(
   g: Session,
   place: string,
   operation: string,
-  ask: (fs: FileSystem & SubvolumesFs) => Promise<T>,
+  ask: (fs: FileSystem & SubvolumesFs, at: FsNode) => Promise<T>,
 ): Promise<T> {
-  const look = (fs: FileSystem): Promise<T> => {
-    if (supports(fs, 'subvolumes')) return ask(fs);
+  const look = (fs: FileSystem, at = fs.root): Promise<T> => {
+    if (supports(fs, 'subvolumes')) return ask(fs, at);
     throw new FsError('ENOTSUP', { operation, path: place, reason: `${fs.identity.type} has no subvolumes` });
   };
   if (place.startsWith('btrfsvol:') || g.storage.find(place) !== undefined) {
     parseMountable(place);
     const source = g.storage.find(place)?.name ?? place;
     // One that is mounted for writing stays as it is.
-    return g.withFilesystem(source, true, look);
+    return g.withFilesystem(source, true, (fs) => look(fs));
   }
-  const { mount } = await g.vfs.resolve(place, operation);
-  return look(mount.fs);
+  const { mount, node } = await g.vfs.resolve(place, operation);
+  return look(mount.fs, node);
 }

@@ -65,7 +65,7 @@ const METHODS: Readonly<Record<FsAbility, readonly string[]>> = {
   flags: ['getFlags', 'setFlags', 'getGeneration', 'setGeneration'],
   tune: ['describe', 'tune'],
   resize: ['minimumSize', 'resize'],
-  subvolumes: ['subvolumes', 'defaultSubvolume'],
+  subvolumes: ['subvolumes', 'defaultSubvolume', 'subvolumeOf', 'quotaGroups', 'hasPausedBalance', 'members'],
 };
 
 function honesty(test: FsTest): void {
