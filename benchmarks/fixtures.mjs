@@ -27,6 +27,7 @@ export const WORK = {
   smallFiles: 10_000,
   largeBytes: 300 * MiB,
   luksBytes: 512 * MiB,
+  bitlockerBytes: 128 * MiB,
   arrayBytes: 384 * MiB,
   ntfsFiles: 20_000,
   ntfsBytes: 256 * MiB,

@@ -105,6 +105,18 @@ function luksRow({ luks }) {
   ];
 }
 
+function bitlockerRow({ bitlocker }) {
+  const [ours, dislocker] = [...bitlocker.values()];
+  const rate = WORK.bitlockerBytes / MB / (ours.cpu.min / 1000);
+  const ratio = dislocker === undefined ? '' : `; ${times(dislocker.cpu.min / ours.cpu.min)} of dislocker-file`;
+  return [
+    'sequential read of 128 MiB: BitLocker AES-XTS (start of Node included)',
+    'none',
+    `${rate.toFixed(0)} MB a second of processor time${ratio}`,
+    '—',
+  ];
+}
+
 function arrayRow({ array }) {
   const [degraded, whole, cat] = [...array.values()];
   const rate = WORK.arrayBytes / MB / (degraded.wall.min / 1000);
@@ -215,6 +227,7 @@ export function report(facts, results) {
     walkRow(results),
     ...readRows(results),
     luksRow(results),
+    bitlockerRow(results),
     arrayRow(results),
     ...ntfsRows(results),
     ...kernelRows(results),
@@ -244,6 +257,7 @@ export function report(facts, results) {
     details('Walk and stat of 100 000 files', results.walk),
     details('Sequential read of a file of 1 GiB', results.read),
     details('Sequential read of an encrypted volume of 512 MiB (LUKS2; the others LUKS1)', results.luks),
+    details('Sequential read of a BitLocker volume of 128 MiB', results.bitlocker),
     details('Sequential read of a RAID 5 of 384 MiB', results.array),
     ...(results.ntfsWalk === undefined
       ? []

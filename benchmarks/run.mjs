@@ -14,6 +14,7 @@ import { report } from './report.mjs';
 import { measure } from './sampler.mjs';
 import {
   arrayContestants,
+  bitlockerContestants,
   bundleJobs,
   hiveContestants,
   inspectContestants,
@@ -106,6 +107,7 @@ function rows() {
     walk: () => compare('walk', walkContestants(folder, walk())),
     read: () => compare('read', readContestants(folder, read())),
     luks: () => compare('read LUKS', luksContestants(luksImages(folder))),
+    bitlocker: () => compare('read BitLocker', bitlockerContestants(folder)),
     array: () => compare('read RAID 5', arrayContestants(folder)),
     small: () =>
       compare(

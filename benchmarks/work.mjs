@@ -17,7 +17,7 @@ const isRoot = process.getuid?.() === 0;
 
 /** Bundle the programs of the folder `jobs`. */
 export async function bundleJobs(folder) {
-  const names = ['array', 'decrypt', 'hive', 'inspect', 'read', 'walk', 'write'];
+  const names = ['array', 'decrypt', 'hive', 'inspect', 'make-bitlocker', 'read', 'walk', 'write'];
   await build({
     entryPoints: names.map((name) => fileURLToPath(new URL(`jobs/${name}.mjs`, import.meta.url))),
     outdir: join(folder, 'jobs'),
@@ -222,6 +222,25 @@ export function luksContestants({ luks1, luks2, key }) {
               'nbdcopy "$uri" null:',
             ],
             output: 'discard',
+          },
+        ]
+      : []),
+  ];
+}
+
+/** Read a BitLocker volume to its end. */
+export function bitlockerContestants(folder) {
+  const [image, key, plain] = ['bitlocker', 'bitlocker.BEK', 'bitlocker-plain'].map((name) => join(folder, name));
+  host(process.execPath, job('make-bitlocker'), image, key, String(WORK.bitlockerBytes));
+  return [
+    { name: 'vmcraft', argv: node(job('decrypt'), image, key), check: expectText(`"bytes":${WORK.bitlockerBytes}`) },
+    ...(findTool('dislocker-file')
+      ? [
+          {
+            name: 'dislocker-file (writes what it decrypts)',
+            argv: ['dislocker-file', '-q', '-V', image, '-f', key, '--', plain],
+            output: 'discard',
+            after: () => rmSync(plain, { force: true }),
           },
         ]
       : []),
