@@ -9,6 +9,7 @@ const FIXTURES = join(import.meta.dirname, '../../packages/storage-mdraid/test/f
 const NAMES = [
   ...['linear-11', 'raid0-zones-original', 'raid1-bitmap-090', 'raid1-replace', 'raid4-090', 'raid5-090', 'raid5-10'],
   ...['raid5-badblocks', 'raid5-rebuild', 'raid5-stale-bitmap', 'raid6-ddf-N-continue', 'raid10-f2-3', 'raid10-bitmap'],
+  'raid5-journal-dirty',
 ];
 
 /** Bytes from a superblock on that are damaged: they hold its bitmap and its log of bad blocks, too. */
@@ -31,6 +32,13 @@ function superblockOf(disk: Buffer): number {
   return places.find((at) => disk.readUInt32LE(at) === 0xa92b4efc)!;
 }
 
+/** Where the log of a write journal begins, on the disk that is one. */
+function logOf(disk: Buffer, superblock: number): number | undefined {
+  const isJournal = disk.readUInt16LE(superblock + 256 + disk.readUInt32LE(superblock + 160) * 2) === 0xfffd;
+  if (superblock !== 4096 || !isJournal) return undefined;
+  return Number(disk.readBigUInt64LE(superblock + 128) + disk.readBigUInt64LE(superblock + 152)) * 512;
+}
+
 /** The superblocks of each array and what lies around them. */
 export function makeMdraidCorpus(folder: string): readonly Sample[] {
   return NAMES.flatMap((name) => {
@@ -38,10 +46,13 @@ export function makeMdraidCorpus(folder: string): readonly Sample[] {
     const disks = files.sort().map((file) => gunzipSync(readFileSync(join(FIXTURES, file))));
     const all = Buffer.concat(disks);
     let start = 0;
-    const windows = disks.map((disk): [number, number] => {
+    const windows = disks.flatMap((disk): [number, number][] => {
       const at = superblockOf(disk);
       start += disk.length;
-      return [start - disk.length + at, Math.min(WINDOW, disk.length - at)];
+      const own = start - disk.length;
+      const superblock: [number, number] = [own + at, Math.min(WINDOW, disk.length - at)];
+      const log = logOf(disk, at);
+      return log === undefined ? [superblock] : [superblock, [own + log, WINDOW]];
     });
     const base = join(folder, `${name}.base`);
     const path = join(folder, `${name}.img`);

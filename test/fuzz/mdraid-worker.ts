@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { type BlockDevice, checkSpan, isVmcraftError, SliceDevice } from '@vmcraft/core';
+import { crc32cRaw } from '@vmcraft/core/binary';
 import { StorageTree } from '@vmcraft/core/storage';
 import { mdActivator } from '@vmcraft/storage-mdraid';
 import type { SampleMap } from './mdraid-corpus.js';
@@ -7,6 +8,7 @@ import type { PatchedBytes } from './mutate.js';
 import { mutateSample } from './mutation-loop.js';
 
 const MAGIC = 0xa92b4efc;
+const JOURNAL_MAGIC = 0x6433c509;
 const READ = 96 * 1024;
 
 /** A member whose superblocks have right checksums when they are read, after a mutation that is made within them. */
@@ -15,6 +17,7 @@ class ResealedDevice extends SliceDevice {
     const data = (await super.read(offset, length)).slice();
     if (length < 256 || length > 4096) return data;
     const view = new DataView(data.buffer);
+    if (view.getUint32(0, true) === JOURNAL_MAGIC && length === 4096) return this.#resealJournal(data, view);
     if (view.getUint32(0, true) !== MAGIC) return data;
     const isFirst = view.getUint32(4, true) !== 0;
     const at = isFirst ? 216 : 152;
@@ -25,6 +28,14 @@ class ResealedDevice extends SliceDevice {
     for (let i = 0; i + 4 <= end; i += 4) sum += view.getUint32(i, true);
     if (end % 4 === 2) sum += view.getUint16(end - 2, true);
     view.setUint32(at, ((sum % 2 ** 32) + Math.floor(sum / 2 ** 32)) >>> 0, true);
+    return data;
+  }
+
+  /** A block of a write journal: its checksum begins with the array's UUID. */
+  async #resealJournal(data: Uint8Array, view: DataView): Promise<Uint8Array> {
+    const seed = crc32cRaw(0xffffffff, await super.read(4096 + 16, 16));
+    view.setUint32(4, 0, true);
+    view.setUint32(4, crc32cRaw(seed, data) >>> 0, true);
     return data;
   }
 }

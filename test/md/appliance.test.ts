@@ -13,7 +13,7 @@ const MINUTE = 60_000;
 const WHOLE = [
   ...['linear-12', 'raid0-zones-original', 'raid0-zones-alternate', 'raid1-12', 'raid1-090', 'raid4-12', 'raid5-090'],
   ...['raid5-12', 'raid5-right-asymmetric', 'raid6-ddf-N-continue', 'raid6-left-symmetric-6', 'raid6-parity-first'],
-  ...['raid10-12', 'raid10-f2-3', 'raid10-o2-4', 'raid5-bitmap', 'raid10-bitmap', 'raid5-dirty'],
+  ...['raid10-12', 'raid10-f2-3', 'raid10-o2-4', 'raid5-bitmap', 'raid10-bitmap', 'raid5-dirty', 'raid5-ppl'],
 ];
 /** Written without the first member, which md then is given too. */
 const DEGRADED = [

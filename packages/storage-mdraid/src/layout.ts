@@ -156,3 +156,14 @@ export const JournalBlock = struct('r5l_meta_block', 32, {
   sequence: [16, u64le],
   position: [24, u64le],
 });
+/** Kinds of payloads (`r5l_payload_type`): a page of the array, parity of a stripe, stripes that were written to the members. */
+export const PAYLOAD = { data: 0, parity: 1, flush: 2 } as const;
+/** Data or parity: its checksums, one for each page, follow; what it tells of follows the block. */
+export const JournalPayload = struct('r5l_payload_data_parity', 16, {
+  type: [0, u16le],
+  flags: [2, u16le],
+  /** Sectors; bytes of stripe numbers in a flush, which has them from byte 8 on. */
+  size: [4, u32le],
+  /** Sector of the array; of parity, sector of the members. */
+  location: [8, u64le],
+});

@@ -4,7 +4,8 @@ import { type ArraySet, nameOf } from './array-set.js';
 import { Bitmap } from './bitmap.js';
 import { buildArray, missingSlots } from './build-array.js';
 import { DegradedArray, devicesOf } from './degraded-array.js';
-import { requireEmptyJournal } from './journal.js';
+import { type JournalPages, readJournal } from './journal.js';
+import { JournaledArray } from './journaled-array.js';
 import { FEATURE, KNOWN_FEATURES } from './layout.js';
 import { levelName, parityOf, requireLevel } from './levels.js';
 import type { Span } from './superblock.js';
@@ -18,16 +19,18 @@ export interface OpenedArray {
 
 /**
  * Bring an array up.
- * @throws UnsupportedFeatureError while a reshape is under way, for a journal that is not empty, and for features that are not known
+ * @throws UnsupportedFeatureError while a reshape is under way, for a journal that is not empty when a member is missing, and for features
+ *   that are not known
  * @throws MissingMemberError when too few members are there; CorruptImageError
  */
 export async function openArray(set: ArraySet, name: string, warn: WarningSink): Promise<OpenedArray> {
   const { superblock, title } = set;
   requireLevel(superblock, title);
   requireKnown(set);
-  await requireEmptyJournal(set);
+  const journal = await readJournal(set);
   const device = await buildArray(set, name);
   const missing = missingSlots(set);
+  if (journal?.isEmpty === false) return withJournal(set, device, journal, name);
   const hasPpl = (superblock.features & (FEATURE.ppl | FEATURE.multiplePpls)) !== 0;
   if (hasPpl && superblock.resynced !== undefined) {
     return { device, lock: `the partial parity log of ${name} must be replayed first: let Linux assemble it once` };
@@ -37,6 +40,19 @@ export async function openArray(set: ArraySet, name: string, warn: WarningSink):
   const level = levelName(superblock.level);
   warn({ source: 'md', message: `${title} is degraded: ${slots} missing of the ${superblock.disks} of ${level}` });
   return openDegraded(set, device, warn);
+}
+
+/** Only Linux writes a journal back. Without a member, what lies on the others may not fit each other before that. */
+function withJournal(set: ArraySet, inner: BlockDevice, journal: JournalPages, name: string): OpenedArray {
+  if (missingSlots(set).length > 0) {
+    throw new UnsupportedFeatureError({
+      structure: set.title,
+      feature: 'a write journal that is not empty, of an array that lacks a member',
+      workaround: 'let Linux assemble it once, which writes the journal back',
+    });
+  }
+  const lock = `the write journal of ${name} must be written back first: let Linux assemble it once`;
+  return { device: new JournaledArray(inner, journal, lock), lock };
 }
 
 function requireKnown({ superblock, title }: ArraySet): void {

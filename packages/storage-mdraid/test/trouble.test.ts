@@ -1,4 +1,9 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { BlockDevice } from '@vmcraft/core/contracts';
+import { requireTools } from '@vmcraft/testkit';
 import { describe, expect, it } from 'vitest';
 import { readSuperblock } from '../src/activator.js';
 import { readSuperblock1 } from '../src/superblock-1.js';
@@ -113,11 +118,37 @@ describe('what is refused', () => {
     expect(await reading(without('raid1-dirty', 0))).toBe(hashOf('raid1-dirty'));
   });
 
-  it('a write journal that holds data, or is missing', async () => {
-    expect(await reading(fixtureMembers('raid5-journal-dirty'))).toMatch(
-      /^VMC_UNSUPPORTED: .*journal that is not empty/,
-    );
-    expect(await reading(without('raid5-journal', 3))).toMatch(/its write journal is missing/);
+  it('writing before a write journal was written back, reading without a member too; a journal that is missing', async () => {
+    for (const name of ['raid5-journal', 'raid5-journal-dirty']) {
+      const { array } = await discover(fixtureMembers(name));
+      expect(array.device.writable).toBe(false);
+      await expect(array.device.write(0, new Uint8Array(512))).rejects.toMatchObject({
+        code: 'VMC_READ_ONLY',
+        message: expect.stringContaining('the write journal of /dev/md127 must be written back first'),
+      });
+      expect(await reading(without(name, 1))).toMatch(
+        /^VMC_UNSUPPORTED: .*a write journal that is not empty, of an array that lacks a member/,
+      );
+      expect(await reading(without(name, 3))).toMatch(/its write journal is missing/);
+    }
+  });
+
+  it('one flipped bit in the first block of a write journal; a later one ends the log, as for md', async () => {
+    for (const [block, place] of [
+      [0, 40],
+      [0, 4096 + 7],
+      [1, 40],
+    ] as const) {
+      const members = fixtureMembers('raid5-journal-dirty');
+      const journal = members[3]!;
+      const { journalTail, dataOffset } = (await readSuperblock(journal))!;
+      const at = dataOffset + (Number(journalTail) + block * 200) * 512 + place;
+      const [byte = 0] = await journal.read(at, 1);
+      await journal.write(at, Uint8Array.of(byte ^ 1));
+      const found = await reading(members);
+      if (block === 0) expect(found).toMatch(/^VMC_CORRUPT: .*write journal of .* has a wrong checksum/);
+      else expect(found).not.toBe(hashOf('raid5-journal-dirty'));
+    }
   });
 
   it('writing before a partial parity log was replayed', async () => {
@@ -133,6 +164,22 @@ describe('what is refused', () => {
     const { text, tree } = await discover(fixtureMembers(name));
     expect(text()).toContain(`/dev/sda, /dev/sdb: unsupported: ${feature}; mdadm on Linux opens it`);
     expect(tree.devices.filter((d) => d.kind === 'volume')).toEqual([]);
+  });
+
+  it.runIf(requireTools('mdadm', 'blkid'))('mdadm and blkid call those containers the same', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'vmcraft-md-'));
+    const say = async (name: string, command: string, ...args: string[]): Promise<string> => {
+      const [member] = fixtureMembers(name);
+      writeFileSync(join(folder, name), await member!.read(0, member!.size));
+      return execFileSync(command, [...args, join(folder, name)], { encoding: 'utf8' });
+    };
+    try {
+      expect(await say('ddf', 'mdadm', '--examine', '--brief')).toContain('metadata=ddf');
+      // mdadm reads Intel's metadata from block devices alone.
+      expect(await say('imsm', 'blkid', '-p')).toContain('TYPE="isw_raid_member"');
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
   });
 
   it('features, levels and layouts that are not known', async () => {
