@@ -14,12 +14,17 @@ import { HostHelper } from './helper.js';
 import { HostFileSystem } from './host-filesystem.js';
 import { canMount, HOST_TYPES, mountCommand } from './mount-methods.js';
 import { hostAvailability, hostMeans } from './requirements.js';
+import { ScratchDevice } from './scratch-device.js';
 
 /** Name of the driver in selections and messages. */
 export const DRIVER = 'host';
 
-/** Type of file systems that may lie on several devices, with trees that are mounted by themselves. */
-const SEVERAL_DEVICES = 'btrfs';
+/** Type whose trees may be mounted one by one, of one device at a time. */
+const TREES = 'btrfs';
+/** Type of pools, which are imported for reading by writing to them. */
+const POOL = 'zfs_member';
+/** Types that may lie on several devices. */
+const SEVERAL_DEVICES: readonly string[] = [TREES, POOL];
 
 let count = 0;
 
@@ -116,13 +121,16 @@ export class HostFsDriver implements FsDriver {
       const reason = command.remedy === undefined ? command.lack : `${command.lack} (${command.remedy})`;
       throw new CapabilityError({ capability: `mount ${identity.type}`, subject: 'this host', reason });
     }
-    const devices = [device, ...(await membersOf(device, identity.type, options))];
-    const attached = await attachments.acquire(devices, isAttachedReadonly(device, identity.type, readonly));
+    const members = [device, ...(await membersOf(device, identity.type, options))];
+    const isPool = identity.type === POOL;
+    const devices = isPool && readonly ? members.map((member) => new ScratchDevice(member)) : members;
+    const attached = await attachments.acquire(devices, !isPool && isAttachedReadonly(device, identity.type, readonly));
     const attachment = attached[0] as Attachment;
     const mount = String(++count);
     const given = [...attached.slice(1).map(({ path }) => `device=${path}`), ...(options.mountOptions ?? [])];
-    const how =
-      'type' in command ? { ...command, options: [...command.options, ...given] } : { ...command, options: given };
+    const always = 'type' in command ? command.options : [];
+    const pool = isPool ? { pool: identity.uuid ?? '' } : {};
+    const how = { ...command, ...pool, options: [...always, ...given] };
     const detach = (): Promise<void> => attachments.release(devices);
     try {
       await helper.request('mount', { mount, attachment: attachment.id, readonly, ...how });
@@ -146,11 +154,11 @@ export class HostFsDriver implements FsDriver {
 
 /** The other devices of a file system that lies on several. The kernel takes those that are its own. */
 async function membersOf(device: BlockDevice, type: string, { peers }: FsOpenOptions): Promise<readonly BlockDevice[]> {
-  if (type !== SEVERAL_DEVICES || peers === undefined) return [];
+  if (!SEVERAL_DEVICES.includes(type) || peers === undefined) return [];
   return (await peers()).filter((other) => other !== device);
 }
 
 /** Subvolumes of one device may be mounted in either way at a time, over one attachment. */
 function isAttachedReadonly(device: BlockDevice, type: string, readonly: boolean): boolean {
-  return type === SEVERAL_DEVICES ? !device.writable : readonly;
+  return type === TREES ? !device.writable : readonly;
 }

@@ -68,7 +68,9 @@ export class HostFileSystem implements FileSystem, WritableFs, XattrFs, SparseFs
     private readonly released: () => Promise<void>,
   ) {
     this.#nodes = new NodeTable(root);
-    this.abilities = new Set<FsAbility>(readonly ? ['xattr'] : ['write', 'xattr', 'sparse']);
+    // zfs-fuse has no attributes.
+    const attributes: readonly FsAbility[] = identity.type === 'zfs_member' ? [] : ['xattr'];
+    this.abilities = new Set<FsAbility>(readonly ? attributes : ['write', 'sparse', ...attributes]);
   }
 
   /** Over a mount that the helper has made. @param released called at the end, after unmounting: detaches */

@@ -11,6 +11,8 @@ interface Method {
   readonly fuse?: readonly string[];
   /** Arguments of the FUSE driver for reading only. */
   readonly fuseReadonly?: readonly string[];
+  /** The daemon of zfs-fuse imports a pool. */
+  readonly pool?: string;
   /** Works on a file as well as on a device, and without root. */
   readonly unprivileged?: boolean;
   /** Debian package of the program. */
@@ -39,6 +41,7 @@ const METHODS: Readonly<Record<string, readonly Method[]>> = {
   hfsplus: [kernel('hfsplus')],
   udf: [kernel('udf')],
   erofs: [kernel('erofs')],
+  zfs_member: [{ pool: 'zfs-fuse', from: 'zfs-fuse' }],
   vfat: [
     kernel('vfat'),
     {
@@ -70,9 +73,10 @@ const METHODS: Readonly<Record<string, readonly Method[]>> = {
 /** Types that some host can mount. */
 export const HOST_TYPES: readonly string[] = Object.keys(METHODS);
 
-/** What the helper is told: mount(2)'s type and options, or a command. */
+/** What the helper is told: mount(2)'s type and options, a daemon that imports pools, or a command. */
 export type MountCommand =
   | { readonly type: string; readonly options: readonly string[] }
+  | { readonly daemon: string }
   | { readonly command: readonly string[] };
 
 /** How this host mounts a type; the reason where it does not. */
@@ -90,7 +94,11 @@ export async function mountCommand(
       else lacks.push(`this kernel has no ${method.kernel}`);
       continue;
     }
-    const [name = '', ...words] = (readonly ? method.fuseReadonly : method.fuse) ?? [];
+    if (method.pool !== undefined && root) {
+      const daemon = await findProgram(method.pool);
+      if (daemon !== undefined) return { daemon };
+    }
+    const [name = method.pool ?? '', ...words] = (readonly ? method.fuseReadonly : method.fuse) ?? [];
     if (!root && method.unprivileged !== true) {
       lacks.push(`${name} needs root`);
       continue;

@@ -13,6 +13,7 @@ const READ_ONLY = 'udf erofs'.split(' ');
 
 const supports: Record<string, readonly Ability[]> = {
   ...Object.fromEntries(TYPES.map((type) => [type, READ_WRITE])),
+  zfs_member: ['read', 'write'],
   ...Object.fromEntries(READ_ONLY.map((type) => [type, ['read'] as const])),
 };
 

@@ -24,6 +24,9 @@ interface Entry {
   users: number;
 }
 
+/** Type of the devices of a pool. */
+const POOL = 'zfs_member';
+
 /** Opened file systems, one per mountable however often it is used: two that write one device would ruin it. */
 export class OpenFilesystems {
   readonly #entries = new Map<string, Entry>();
@@ -57,6 +60,7 @@ export class OpenFilesystems {
       entry = undefined;
     }
     if (entry === undefined) {
+      if (device.signature?.type === POOL) await this.#vacatePool(device);
       entry = { fs: await this.#open(request, device, readonly), readonly, isLoop: false, users: 0 };
       this.#entries.set(key, entry);
     }
@@ -71,7 +75,7 @@ export class OpenFilesystems {
       type: request.type ?? device.signature?.type,
       readonly,
       ...(this.guest === undefined ? {} : { guest: this.guest }),
-      peers: async () => this.#peersOf(device),
+      peers: async () => this.#peersOf(device).map((other) => other.device),
       others: async () => this.all().filter(({ name }) => name !== device.name),
       ...(request.driver === undefined ? {} : { driver: request.driver }),
       mountOptions: [
@@ -90,12 +94,18 @@ export class OpenFilesystems {
   }
 
   /** Devices that may be further ones of the same file system. */
-  #peersOf({ name, signature }: DiscoveredDevice): readonly BlockDevice[] {
+  #peersOf(device: DiscoveredDevice): readonly DiscoveredDevice[] {
+    const { name, signature } = device;
     if (signature?.uuid === undefined) return [];
     const { type, uuid } = signature;
-    return this.all()
-      .filter((other) => other.name !== name && other.signature?.type === type && other.signature.uuid === uuid)
-      .map((other) => other.device);
+    return this.all().filter(
+      (other) => other.name !== name && other.signature?.type === type && other.signature.uuid === uuid,
+    );
+  }
+
+  /** A pool is opened as a whole, over all of its devices: never twice. @throws FsError EBUSY when it is in use */
+  async #vacatePool(device: DiscoveredDevice): Promise<void> {
+    for (const { name } of [device, ...this.#peersOf(device)]) await this.vacate(name, 'mount');
   }
 
   /**
@@ -154,7 +164,8 @@ export class OpenFilesystems {
 
 /** Trees of one device are file systems by themselves, whether the mountable or an option names them. */
 function keyOf({ mountable, mountOptions = [] }: OpenRequest): string {
-  const option = mountable.subvolume === undefined ? mountOptions.findLast((o) => /^subvol(id)?=/.test(o)) : undefined;
+  const option =
+    mountable.subvolume === undefined ? mountOptions.findLast((o) => /^(subvol(id)?|dataset)=/.test(o)) : undefined;
   if (option === undefined) return formatMountable(mountable);
   const [name, ...value] = option.split('=');
   // No name of a tree has a zero byte.

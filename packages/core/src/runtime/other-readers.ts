@@ -56,7 +56,7 @@ const OTHERS: Readonly<Record<string, string>> = {
   VMFS: 'vmfs-tools and vmfs6-tools read it on a host',
   VMFS_volume_member: 'vmfs-tools and vmfs6-tools read it on a host',
   xfs_external_log: 'this is the log of another file system',
-  zfs_member: 'import the pool on a host with OpenZFS',
+  zfs_member: 'zfs-fuse imports pools up to version 23 with @vmcraft/fs-host; import newer ones on a host with OpenZFS',
 };
 
 /** What could open a type that no driver here opens; undefined when nothing is known of it. */

@@ -127,13 +127,20 @@ def _bind(source, target, flags):
     linux.mount(None, target, None, linux.MS_BIND | linux.MS_REMOUNT | flags)
 
 
-def _build(m, mounts, devices, root, root_user):
+def _places(m, mounts):
+    """What lies where: the mounts that were asked for, and those that a volume has within itself."""
     for place in m['mounts']:
-        names = [to_bytes(name) for name in place['path']]
+        names, volume = [to_bytes(name) for name in place['path']], mounts[place['mount']]
+        yield place, names, volume.root
+        for point in volume.nested:
+            yield place, names + os.fsencode(os.path.relpath(point, volume.root)).split(b'/'), point
+
+
+def _build(m, mounts, devices, root, root_user):
+    for place, names, source in _places(m, mounts):
         fd = _walk(root, names)
         if fd is None:
             raise OSError(errno.ENOTDIR, 'a mount point is not a directory', b'/' + b'/'.join(names))
-        source = mounts[place['mount']].target
         flags = linux.MS_NODEV | linux.MS_NOATIME | (linux.MS_RDONLY if place['readonly'] else 0)
         # A user namespace may not lift what the mount was made with.
         linux.mount(source, f'/proc/self/fd/{fd}', None, linux.MS_BIND)

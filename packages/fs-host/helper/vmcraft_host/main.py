@@ -92,7 +92,7 @@ class Helper:
         self.attached.pop(m['attachment']).close()
 
     def do_mount(self, m):
-        place = f'{self.folder}/{daemons.SHARED}' if 'command' in m else self.folder
+        place = f'{self.folder}/{daemons.SHARED}' if 'command' in m or 'pool' in m else self.folder
         target = f'{place}/mount-{m["mount"]}'
         os.mkdir(target, 0o700)
         try:
@@ -101,7 +101,7 @@ class Helper:
             os.rmdir(target)
             raise
         self.mounts[m['mount']] = volume
-        self.trees[m['mount']] = Tree(target)
+        self.trees[m['mount']] = Tree(volume.root)
 
     def do_umount(self, m):
         tree = self.trees.pop(m['mount'])

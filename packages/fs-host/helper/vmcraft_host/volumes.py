@@ -9,14 +9,17 @@ import time
 
 from . import daemons, linux
 from .devices import Failed, wait_until
+from .zfs import ZfsMount
 
 BTRFS_CONTROL, BTRFS_IOC_FORGET_DEV, BTRFS_VOLUME_ARGS = '/dev/btrfs-control', 0x50009405, '=q4088s'
 BASE_FLAGS = linux.MS_NOSUID | linux.MS_NODEV | linux.MS_NOATIME
 
 
 class KernelMount:
+    nested = ()
+
     def __init__(self, source, target, m):
-        self.target = target
+        self.target = self.root = target
         flags = BASE_FLAGS | (linux.MS_RDONLY if m['readonly'] else 0)
         self.members = [source, *(o[len('device='):] for o in m['options'] if o.startswith('device='))] if m['type'] == 'btrfs' else []
         try:
@@ -58,8 +61,10 @@ class KernelMount:
 class FuseMount:
     """The driver stays in the foreground: it has written everything only when it has ended."""
 
+    nested = ()
+
     def __init__(self, source, target, m):
-        self.target = target
+        self.target = self.root = target
         outside = os.stat(target).st_dev
         command = [word.replace('%d', source).replace('%m', target) for word in m['command']]
         if m['options']:
@@ -84,4 +89,6 @@ class FuseMount:
 
 
 def mount(source, target, m):
+    if 'pool' in m:
+        return ZfsMount(source, target, m)
     return FuseMount(source, target, m) if 'command' in m else KernelMount(source, target, m)
