@@ -2,6 +2,7 @@ import { S_IFDIR, S_IFREG, supports } from '@vmcraft/core/contracts';
 import { requireTools } from '@vmcraft/testkit';
 import { afterAll, describe, expect, it } from 'vitest';
 import { NtfsMount } from './ntfs-mount.js';
+import type { Writable } from './random-changes.js';
 import { describeDifferences, treeOf } from './tree.js';
 import { complaints, findingsIn, NtfsWorkspace, openNtfs } from './workspace.js';
 
@@ -28,7 +29,37 @@ const NAMES = [
   'system.ntfs_times_be',
   'system.ntfs_attrib_be',
   'system.ntfs_reparse_data',
+  'system.ntfs_dos_name',
 ];
+
+/** Short names: of its own, the long one itself, changed, removed, and the ones that are refused. */
+async function shortNames(fs: Writable): Promise<void> {
+  const set = async (name: string, ...short: string[]): Promise<void> => {
+    const node = (await fs.lookup(fs.root, name)) ?? (await fs.create(fs.root, name, { mode: S_IFREG }));
+    for (const each of short) await fs.setXattr(node, 'system.ntfs_dos_name', Buffer.from(each));
+  };
+  await set('A long name.text', 'ALONGN~1.TEX');
+  await set('Short.txt', 'SHORT.TXT');
+  await set('Changed once.text', 'FIRST~1.TEX', 'SECOND~1.TEX');
+  await set('To itself', 'TOSELF~1', 'TOSELF~1');
+  await set('Plain', 'OTHER~1', 'PLAIN');
+  await set('gone', 'GONE~1');
+  await fs.removeXattr((await fs.lookup(fs.root, 'gone'))!, 'system.ntfs_dos_name');
+  await set('removed file', 'REMOVE~1');
+  await fs.unlink(fs.root, 'removed file');
+  expect(await fs.lookup(fs.root, 'REMOVE~1')).toBeUndefined();
+  expect((await fs.lookup(fs.root, 'second~1.tex'))?.ino).toBe((await fs.lookup(fs.root, 'Changed once.text'))?.ino);
+  expect(await fs.lookup(fs.root, 'FIRST~1.TEX')).toBeUndefined();
+  const refused = [
+    ['ALONGN~1.TEX', 'EEXIST'],
+    ['short.txt', 'EEXIST'],
+    ['TOO LONG', 'EINVAL'],
+    ['a.b.c', 'EINVAL'],
+  ] as const;
+  for (const [short, code] of refused) await expect(set('new', short), short).rejects.toMatchObject({ code });
+  await set('no:windows', '').catch(() => undefined);
+  await expect(set('no:windows', 'NOWIN~1')).rejects.toMatchObject({ code: 'EINVAL' });
+}
 
 describe.runIf(requireTools('root', 'python3', 'mkntfs', 'ntfs-3g', 'ntfsfix'))(
   'extended attributes that we set',
@@ -73,6 +104,7 @@ describe.runIf(requireTools('root', 'python3', 'mkntfs', 'ntfs-3g', 'ntfsfix'))(
         Buffer.concat([hex('030000a0'), Buffer.from([data.length, 0, 0, 0]), data]),
       );
       await fs.removeXattr(wasJunction, 'system.ntfs_reparse_data');
+      await shortNames(fs);
       await close();
       expect(complaints(image)).toEqual([]);
       expect(await findingsIn(image)).toEqual([]);

@@ -6,7 +6,7 @@ import { readReparse, specialFile } from './file-content.js';
 import { displayName, parentOf, requireFileName } from './file-name.js';
 import type { IndexEditor } from './index-edit.js';
 import { type Inode, recordOf } from './inode.js';
-import { AttributeType, FIRST_USER_RECORD, FileAttribute, RecordFlag, SystemFile } from './layout.js';
+import { AttributeType, FIRST_USER_RECORD, FileAttribute, Namespace, RecordFlag, SystemFile } from './layout.js';
 import type { MountOptions } from './mount-options.js';
 import { attributeOfEntry, fillCopies, makeEntry, makeFileName, requireName, twinOf } from './name-record.js';
 import { newIndexRoot, newStandardInformation, type SecuritySource } from './new-file.js';
@@ -65,7 +65,7 @@ export class NameEditor {
     const inode = await this.writer.records.allocateInode();
     try {
       await this.#fill(inode, directory, type, contents);
-      await this.#addName(inode, directory, editor, name);
+      await this.addName(inode, directory, editor, name);
     } catch (error) {
       await this.#discard(inode);
       throw error;
@@ -132,8 +132,15 @@ export class NameEditor {
     inode.deleted = true;
   }
 
-  async #addName(inode: Inode, directory: Inode, editor: IndexEditor, name: string): Promise<void> {
-    const value = makeFileName(inode, directory, name, this.#clusterSize);
+  /** Give a file one more name, in the file and in the directory, whose editor is `editor`. @throws FsError ENOSPC */
+  async addName(
+    inode: Inode,
+    directory: Inode,
+    editor: IndexEditor,
+    name: string,
+    namespace: number = Namespace.posix,
+  ): Promise<void> {
+    const value = makeFileName(inode, directory, name, this.#clusterSize, namespace);
     const raw = makeEntry(inode.reference, value);
     await editor.reserve(raw);
     const attribute = inode.add({ type: AttributeType.fileName, name: '', value, indexed: 1 });
@@ -157,7 +164,7 @@ export class NameEditor {
     if (inode.linkCount >= MAX_LINKS) throw new FsError('EMLINK', details);
     if ((await this.#find(directory, name, 'link')) !== undefined) throw new FsError('EEXIST', details);
     this.stampChange(inode);
-    await this.#addName(inode, directory, this.#editor(directory, 'link'), name);
+    await this.addName(inode, directory, this.#editor(directory, 'link'), name);
     this.#stampDirectory(directory);
   }
 
@@ -235,10 +242,10 @@ export class NameEditor {
     await this.#removeName(fromDir, inode, found, 'rename');
     this.stampChange(inode);
     try {
-      await this.#addName(inode, toDir, this.#editor(toDir, 'rename'), toName);
+      await this.addName(inode, toDir, this.#editor(toDir, 'rename'), toName);
     } catch (error) {
       // No file may be left without a name.
-      await this.#addName(inode, fromDir, this.#editor(fromDir, 'rename'), displayName(found.entry.key));
+      await this.addName(inode, fromDir, this.#editor(fromDir, 'rename'), displayName(found.entry.key));
       throw error;
     }
     this.#stampDirectory(fromDir);

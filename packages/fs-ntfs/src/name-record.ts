@@ -47,10 +47,16 @@ export function fillCopies(value: Uint8Array, inode: Inode, clusterSize: number)
   );
 }
 
-/** A new $FILE_NAME value, in the namespace that ntfs-3g and Linux use for new names. */
-export function makeFileName(inode: Inode, parent: Inode, name: string, clusterSize: number): Uint8Array {
+/** A new $FILE_NAME value; ntfs-3g and Linux put new names in the namespace of POSIX. */
+export function makeFileName(
+  inode: Inode,
+  parent: Inode,
+  name: string,
+  clusterSize: number,
+  namespace: number = Namespace.posix,
+): Uint8Array {
   const value = new Uint8Array(fileName.size + name.length * 2);
-  fileName.encodeInto({ parent: parent.reference, nameLength: name.length, namespace: Namespace.posix }, value);
+  fileName.encodeInto({ parent: parent.reference, nameLength: name.length, namespace }, value);
   value.set(encodeUtf16(name), fileName.size);
   fillCopies(value, inode, clusterSize);
   return value;

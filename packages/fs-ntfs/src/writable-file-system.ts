@@ -23,6 +23,7 @@ import { NtfsNode } from './node.js';
 import { PlainRewriter } from './plain-rewrite.js';
 import { SecureEditor } from './security/secure-editor.js';
 import { InheritedSecurity } from './security/security-source.js';
+import { ShortNames } from './short-name.js';
 import { nowTicks, toTicks } from './time.js';
 import type { Writer } from './writer.js';
 import { removeSystemXattr, setSystemXattr, type XattrTarget } from './xattr/system-write.js';
@@ -57,7 +58,7 @@ export class NtfsWritableFileSystem extends NtfsFileSystem implements WritableFs
     const secure = new SecureEditor(this.secure, writer);
     this.#inherited = new InheritedSecurity(parts.volume, this.secure, secure);
     this.#names = new NameEditor(writer, parts.options, this.#inherited);
-    this.#xattrs = { writer, secure, views: this.#names.views };
+    this.#xattrs = { writer, secure, views: this.#names.views, shortNames: new ShortNames(writer, this.#names) };
     this.#plain = new PlainRewriter(writer, this.content, this.#names.views);
   }
 

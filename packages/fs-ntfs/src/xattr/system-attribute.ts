@@ -12,6 +12,8 @@ import { missingDescriptor, readDescriptor } from '../security/descriptor-reader
 import type { SecureStore } from '../security/secure-store.js';
 import type { Volume } from '../volume.js';
 
+const NAMESPACE_OFFSET = fileName.offsetOf('namespace');
+
 /** What reading these attributes needs. */
 export interface XattrSource {
   readonly volume: Volume;
@@ -61,7 +63,7 @@ async function whole(
 export function shortNameOf(inode: Inode): Uint8Array | undefined {
   if (inode.number === SystemFile.root) return undefined;
   for (const { value } of inode.all(AttributeType.fileName)) {
-    const namespace = value?.[fileName.offsetOf('namespace')];
+    const namespace = value?.[NAMESPACE_OFFSET];
     if (namespace === Namespace.dos || namespace === Namespace.win32AndDos) return value;
   }
   return undefined;
@@ -95,9 +97,12 @@ export const SYSTEM_ATTRIBUTES: Readonly<Record<string, Getter>> = {
   ntfs_reparse_data: (source, inode) =>
     inode.isReparsePoint ? whole(source, inode.find(AttributeType.reparsePoint), MAX_REPARSE_SIZE) : undefined,
   ntfs_object_id: objectId,
-  ntfs_dos_name: (_, inode) => {
+  ntfs_dos_name: ({ volume }, inode) => {
     const value = shortNameOf(inode);
-    return value === undefined ? undefined : encodeUtf8(decodeName(nameOf(value)));
+    if (value === undefined) return undefined;
+    const name = decodeName(nameOf(value));
+    // A long name that is a short one too may have small letters, which no short name has.
+    return encodeUtf8(value[NAMESPACE_OFFSET] === Namespace.win32AndDos ? volume.upcase.fold(name) : name);
   },
   ntfs_ea: (source, inode) => whole(source, inode.find(AttributeType.ea), MAX_EA_BYTES),
   ntfs_efsinfo: (source, inode) =>

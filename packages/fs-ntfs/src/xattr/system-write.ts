@@ -11,6 +11,7 @@ import {
 import { MAX_REPARSE_SIZE, reparseHeader } from '../layout-reparse.js';
 import { decodeDescriptor } from '../security/descriptor.js';
 import type { SecureEditor } from '../security/secure-editor.js';
+import type { ShortNames } from '../short-name.js';
 import type { ViewIndexes } from '../view-index.js';
 import type { Writer } from '../writer.js';
 import { TIME_OFFSETS } from './system-attribute.js';
@@ -20,6 +21,7 @@ export interface XattrTarget {
   readonly writer: Writer;
   readonly secure: SecureEditor;
   readonly views: ViewIndexes;
+  readonly shortNames: ShortNames;
 }
 
 type Setter = (target: XattrTarget, inode: Inode, value: Uint8Array) => Promise<void> | void;
@@ -170,9 +172,11 @@ const SETTERS: Readonly<Record<string, Setter>> = {
   ntfs_reparse_data: reparse,
   ntfs_object_id: objectId,
   ntfs_ea: ea,
+  ntfs_dos_name: ({ shortNames }, inode, value) => shortNames.set(inode, value),
 };
 
 const REMOVERS: Readonly<Record<string, { readonly type: number; readonly remove: Remover }>> = {
+  ntfs_dos_name: { type: AttributeType.fileName, remove: ({ shortNames }, inode) => shortNames.remove(inode) },
   ntfs_reparse_data: {
     type: AttributeType.reparsePoint,
     remove: async ({ writer, views }, inode) => {
