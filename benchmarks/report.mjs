@@ -158,7 +158,8 @@ function hiveRow(hive, size) {
 
 function memoryRow(results) {
   const peaks = Object.entries(results)
-    .filter(([, result]) => result instanceof Map)
+    // In the machine no memory is measured.
+    .filter(([work, result]) => result instanceof Map && work !== 'attachInVm')
     .flatMap(([work, result]) =>
       [...result]
         .filter(([name]) => /^(vmcraft|in-process)/.test(name))
@@ -219,6 +220,17 @@ function kernelRows({ xfsWalk, xfsRead, btrfsWalk, btrfsRead, zstdRead }) {
   ];
 }
 
+function attachRows({ attach, attachInVm }) {
+  const work = 'attach a qcow2 with XFS, mount it by the kernel, read a file, take all down (start of Node included)';
+  const row = (where, results) => {
+    if (results === undefined) return [`${work}, ${where}`, 'none', 'not measured: needs root, python3 and qemu', ''];
+    const [[, ours], ...others] = results;
+    const ratios = others.map(([name, { wall }]) => `${times(wall.min / ours.wall.min)} as fast as ${name}`);
+    return [`${work}, ${where}`, 'none', `${ms(ours.wall.min)}; ${ratios.join(', ')}`, '—'];
+  };
+  return [row('without nbd', attach), row('kernel nbd in an emulated machine', attachInVm)];
+}
+
 /** The whole page. */
 export function report(facts, results) {
   const rows = [
@@ -240,6 +252,7 @@ export function report(facts, results) {
       results.small,
     ),
     writeRow('write a file of 300 MiB, commit included', results.large),
+    ...attachRows(results),
   ];
   const parts = [
     '# Benchmarks',
@@ -282,6 +295,15 @@ export function report(facts, results) {
     details('Every key and value of a registry hive of 900 000 values', results.largeHive),
     details('Writing 10 000 small files (25 MB)', results.small),
     details('Writing a file of 300 MiB', results.large),
+    ...(results.attach === undefined ? [] : [details('Reading a file by way of the kernel', results.attach)]),
+    ...(results.attachInVm === undefined
+      ? []
+      : [
+          details(
+            'Reading a file by way of the kernel, in an emulated machine whose kernel has nbd',
+            results.attachInVm,
+          ),
+        ]),
   ];
   return `${parts.map((part) => part.trimEnd()).join('\n\n')}\n`;
 }
@@ -293,5 +315,6 @@ const METHOD = [
   "- Processor time is user and system time of the process and its children. Work of kernel threads (the loop device) is in nobody's, which flatters kernel mounts; so is what qemu's processes do outside of guestfish's children.",
   "- `in-process` is a program on the API, run by Node as it is; inspecting, it does so twice. It shows memory rather than time: the command keeps V8's space of new objects small, a program has it as large as Node's options say.",
   "- Writing: `cp -r` onto a mounted file system and `sync -f`, against `vmcraft copy-in`, and a program that uploads file by file (`in-process`). VMCraft's commit is all or nothing: data goes to a journal beside the image, is made durable, and is then applied to the image and made durable again, so it is written two or three times where the kernel writes it once. After each sample `e2fsck -fn` must find the image clean.",
+  "- By way of the kernel: the command with `--backend host`, against a script that does the same with qemu's programs, `mount` and `cat` (`benchmarks/jobs/*-mount.sh`). The emulated machine is slow, and all of it: only its ratio counts.",
   '- Results are checked: number of entries, bytes read, text found.',
 ].join('\n');

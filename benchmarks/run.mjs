@@ -9,6 +9,7 @@ import { parseArgs } from 'node:util';
 import { must, root } from '../tools/workspace.mjs';
 import { guests, kernelImage, luksImages, ntfsImage, readImages, WORK, walkImages, writeSources } from './fixtures.mjs';
 import { findTool, hostFacts } from './host.mjs';
+import { attachContestants, attachInVm, hostImage } from './host-work.mjs';
 import { installSize } from './install-size.mjs';
 import { report } from './report.mjs';
 import { measure } from './sampler.mjs';
@@ -16,6 +17,7 @@ import {
   arrayContestants,
   bitlockerContestants,
   bundleJobs,
+  guestfish,
   hiveContestants,
   inspectContestants,
   kernelReadContestants,
@@ -65,7 +67,10 @@ for (const signal of ['SIGINT', 'SIGTERM']) {
 async function compare(title, contestants) {
   say(`${title}: ${contestants.map(({ name }) => name).join(', ')} (load ${loadavg()[0].toFixed(1)})`);
   for (const { close } of contestants) if (close !== undefined) mounts.add(close);
-  const results = await measure(contestants, { samples, folder });
+  return show(await measure(contestants, { samples, folder }));
+}
+
+function show(results) {
   for (const [name, { wall, cpu, rss }] of results) {
     say(
       `  ${name}: ${wall.min.toFixed(0)}/${wall.median.toFixed(0)} ms, CPU ${cpu.min.toFixed(0)} ms, ${rss?.toFixed(0)} MiB`,
@@ -93,6 +98,7 @@ function rows() {
   const xfs = once(() => kernelImage(folder, 'xfs'));
   const btrfs = once(() => kernelImage(folder, 'btrfs'));
   const packed = once(() => kernelImage(folder, 'btrfs', 'compress-force=zstd'));
+  const attached = once(() => hostImage(folder));
   const hasDebian = () => existsSync(images().debian ?? '');
   const onNtfs = (title, contestants) =>
     ntfs() === undefined ? undefined : compare(title, contestants(folder, ntfs()));
@@ -125,6 +131,14 @@ function rows() {
     zstdRead: () => onKernel('read Btrfs, zstd', packed, 'btrfs', kernelReadContestants),
     hive: () => compare('registry hive', hiveContestants(folder, 300)),
     largeHive: () => compare('large registry hive', hiveContestants(folder, 3000)),
+    attach: () =>
+      attached() === undefined
+        ? undefined
+        : compare('attach, mount and read', attachContestants(attached(), guestfish)),
+    attachInVm: () => {
+      const results = attached() === undefined ? undefined : attachInVm(attached(), samples);
+      return results === undefined ? undefined : show(results);
+    },
     install: () => installSize(),
   };
 }

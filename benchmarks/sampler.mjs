@@ -70,7 +70,8 @@ export async function measure(contestants, { samples, folder }) {
   return new Map([...results].map(([name, list]) => [name, summarize(list)]));
 }
 
-function summarize(samples) {
+/** Fastest, median and slowest of the samples of one program. */
+export function summarize(samples) {
   const of = (key) => {
     const values = samples.map((sample) => sample[key]).sort((a, b) => a - b);
     return { min: values[0], median: values[values.length >> 1], max: values.at(-1) };

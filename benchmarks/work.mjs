@@ -39,7 +39,8 @@ const GUESTFS = {
   LIBGUESTFS_BACKEND: 'direct',
   ...(hasKvm() ? {} : { LIBGUESTFS_BACKEND_SETTINGS: 'force_tcg' }),
 };
-const guestfish = (...args) =>
+/** The same by guestfish, where it is installed. */
+export const guestfish = (...args) =>
   findTool('guestfish') ? [{ name: 'guestfish', argv: ['guestfish', '--ro', ...args], env: GUESTFS, samples: 1 }] : [];
 
 function expectText(text) {
