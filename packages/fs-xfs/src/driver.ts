@@ -1,5 +1,6 @@
 import type { BlockDevice, FileSystem, FsDriver, FsOpenOptions, FsSignature } from '@vmcraft/core/contracts';
 import { recover } from './log.js';
+import { realtimeOf } from './sections.js';
 import { openVolume, readSuperblock } from './volume.js';
 import { XfsFileSystem } from './xfs-filesystem.js';
 
@@ -27,7 +28,9 @@ export const xfsDriver: FsDriver = {
   async open(device: BlockDevice, options: FsOpenOptions): Promise<FileSystem> {
     const found = await openVolume(device);
     const isAsIs = (options.mountOptions ?? []).includes(NO_RECOVERY);
-    const volume = isAsIs ? found : await recover(found, options.warn);
+    const recovered = isAsIs ? found : await recover(found, options);
+    const realtime = await realtimeOf(recovered, options);
+    const volume = realtime === undefined ? recovered : { ...recovered, realtime };
     const { label, uuid } = volume.superblock;
     const identity = { type: 'xfs', driver: DRIVER, uuid, ...(label === '' ? {} : { label }) };
     return XfsFileSystem.open(identity, volume, device);

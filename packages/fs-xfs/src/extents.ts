@@ -15,7 +15,7 @@ export interface Extent {
   readonly offset: number;
   /** Bytes. */
   readonly length: number;
-  /** Bytes from the start of the device. */
+  /** Bytes from the start of the device, or of the realtime section. */
   readonly position: number;
   /** Allocated, but reads as zeros. */
   readonly isUnwritten: boolean;
@@ -29,12 +29,15 @@ export interface ForkBytes {
   readonly count: number;
 }
 
+/** Which fork it is; that of contents may be on the realtime section. */
+export type ForkKind = 'data' | 'attributes' | 'realtime';
+
 /** All extents of a fork, in order, with what a replayed log promised. @throws CorruptImageError, LimitExceededError */
 export async function readExtents(
   volume: Volume,
   fork: ForkBytes,
   owner: number,
-  kind: 'data' | 'attributes',
+  kind: ForkKind,
 ): Promise<readonly Extent[]> {
   const extents: Extent[] = [];
   if (fork.format === Fork.extents) {
@@ -46,14 +49,31 @@ export async function readExtents(
         expected: 'what fits the inode',
       });
     }
-    addExtents(volume, extents, fork.data, 0, fork.count);
-  } else if (fork.format === Fork.btree) await readRoot(volume, extents, fork.data, owner);
+    addExtents({ volume, kind }, extents, fork.data, 0, fork.count);
+  } else if (fork.format === Fork.btree) await readRoot({ volume, kind }, extents, fork.data);
   const maps = volume.pending.maps.get(owner)?.filter((map) => map.isAttributes === (kind === 'attributes'));
-  return maps === undefined ? extents : finishMaps(volume, extents, maps);
+  return maps === undefined ? extents : finishMaps(volume, extents, maps, kind);
+}
+
+interface ForkPlace {
+  readonly volume: Volume;
+  readonly kind: ForkKind;
+}
+
+/** Where a run of blocks begins, bytes: realtime blocks are counted through. @throws CorruptImageError */
+export function positionOf({ volume, kind }: ForkPlace, block: bigint, length: number, structure: string): number {
+  const isRealtime = kind === 'realtime';
+  const size = isRealtime
+    ? toSafeInteger(volume.superblock.realtimeBlocks, 'rblocks') * volume.blockSize
+    : volume.device.size;
+  const position = isRealtime ? Number(block) * volume.blockSize : blockOffset(volume, block, structure);
+  if (position + length <= size) return position;
+  const reason = `an extent ends past the ${isRealtime ? 'realtime section' : 'device'}`;
+  throw new CorruptImageError({ structure, field: 'length', found: length, reason });
 }
 
 /** Chapter 17.2, `xfs_bmdr_block`: level and number of records, keys, then pointers. */
-async function readRoot(volume: Volume, out: Extent[], root: Uint8Array, owner: number): Promise<void> {
+async function readRoot(place: ForkPlace, out: Extent[], root: Uint8Array): Promise<void> {
   const view = viewOf(root);
   const level = view.getUint16(0);
   const records = view.getUint16(2);
@@ -67,11 +87,12 @@ async function readRoot(volume: Volume, out: Extent[], root: Uint8Array, owner: 
     });
   }
   for (let i = 0; i < records; i++) {
-    await readBlock(volume, out, view.getBigUint64(4 + most * 8 + i * 8), level - 1, owner);
+    await readBlock(place, out, view.getBigUint64(4 + most * 8 + i * 8), level - 1);
   }
 }
 
-async function readBlock(volume: Volume, out: Extent[], block: bigint, level: number, owner: number): Promise<void> {
+async function readBlock(place: ForkPlace, out: Extent[], block: bigint, level: number): Promise<void> {
+  const { volume } = place;
   const { blockSize, isChecked } = volume;
   const position = blockOffset(volume, block, BtreeBlock.name);
   const data = await volume.device.read(position, blockSize);
@@ -101,17 +122,17 @@ async function readBlock(volume: Volume, out: Extent[], block: bigint, level: nu
       expected: `at most ${most}`,
     });
   }
-  if (level === 0) return addExtents(volume, out, data, start, header.records);
+  if (level === 0) return addExtents(place, out, data, start, header.records);
   const view = viewOf(data);
   for (let i = 0; i < header.records; i++) {
-    await readBlock(volume, out, view.getBigUint64(start + most * 8 + i * 8), level - 1, owner);
+    await readBlock(place, out, view.getBigUint64(start + most * 8 + i * 8), level - 1);
   }
 }
 
 /** Chapter 17.1: a flag, 54 bits of file block, 52 bits of block, 21 bits of length. */
-function addExtents(volume: Volume, out: Extent[], data: Uint8Array, at: number, count: number): void {
+function addExtents(place: ForkPlace, out: Extent[], data: Uint8Array, at: number, count: number): void {
   const view = viewOf(data);
-  const { blockSize } = volume;
+  const { blockSize } = place.volume;
   if (out.length + count > MAX_EXTENTS) {
     throw new LimitExceededError({ limit: 'extents of a file', value: out.length + count, max: MAX_EXTENTS });
   }
@@ -134,15 +155,7 @@ function addExtents(volume: Volume, out: Extent[], data: Uint8Array, at: number,
         reason: 'the extents of a file are not in order',
       });
     }
-    const position = blockOffset(volume, block, 'xfs_bmbt_rec');
-    if (position + length > volume.device.size) {
-      throw new CorruptImageError({
-        structure: 'xfs_bmbt_rec',
-        field: 'length',
-        found: length,
-        reason: 'an extent ends past the device',
-      });
-    }
+    const position = positionOf(place, block, length, 'xfs_bmbt_rec');
     out.push({ offset, length, position, isUnwritten: high >> 63n === 1n });
   }
 }

@@ -1,10 +1,15 @@
 import { CorruptImageError } from '@vmcraft/core/errors';
-import type { Extent } from './extents.js';
+import { type Extent, type ForkKind, positionOf } from './extents.js';
 import type { PendingMap } from './log-intents.js';
-import { blockOffset, type Volume } from './volume.js';
+import type { Volume } from './volume.js';
 
 /** Extents of a fork after the changes that the log promised; mounting would make them, in this order. @throws CorruptImageError */
-export function finishMaps(volume: Volume, extents: readonly Extent[], maps: readonly PendingMap[]): readonly Extent[] {
+export function finishMaps(
+  volume: Volume,
+  extents: readonly Extent[],
+  maps: readonly PendingMap[],
+  kind: ForkKind = 'data',
+): readonly Extent[] {
   let out = [...extents];
   for (const map of maps) {
     const offset = Number(map.offset) * volume.blockSize;
@@ -12,8 +17,8 @@ export function finishMaps(volume: Volume, extents: readonly Extent[], maps: rea
     if (map.length === 0 || !Number.isSafeInteger(offset + length)) throw malformed(map);
     out = out.flatMap((extent) => without(extent, offset, offset + length));
     if (!map.isMap) continue;
-    const position = blockOffset(volume, map.block, 'xfs_map_extent');
-    if (map.isRealtime || position + length > volume.device.size) throw malformed(map);
+    if (map.isRealtime !== (kind === 'realtime')) throw malformed(map);
+    const position = positionOf({ volume, kind }, map.block, length, 'xfs_map_extent');
     const at = out.findIndex((extent) => extent.offset > offset);
     out.splice(at === -1 ? out.length : at, 0, { offset, length, position, isUnwritten: map.isUnwritten });
   }

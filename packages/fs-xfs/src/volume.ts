@@ -26,6 +26,8 @@ export interface Volume {
   readonly ownUuid: string;
   /** What a replayed log promised and did not finish. */
   readonly pending: Pending;
+  /** The realtime section, when it is known. */
+  readonly realtime?: BlockDevice;
 }
 
 /** The superblock, or undefined when there is none. */

@@ -21,6 +21,7 @@ import { readInode, type XfsNode } from './inode.js';
 import { Fork, SYMLINK_MAGIC } from './layout.js';
 import { findName } from './lookup.js';
 import { readRemote } from './remote-value.js';
+import { noRealtime } from './sections.js';
 import type { Volume } from './volume.js';
 
 /** Longest symbolic link (`XFS_SYMLINK_MAXLEN`). */
@@ -92,13 +93,11 @@ export class XfsFileSystem implements FileSystem, XattrFs {
     const inode = this.#node(node, 'read');
     if ((inode.mode & S_IFMT) === S_IFDIR) throw new FsError('EISDIR', { operation: 'read' });
     if ((inode.mode & S_IFMT) !== S_IFREG) throw new FsError('EINVAL', { operation: 'read' });
-    if (inode.isRealtime) {
-      throw new UnsupportedFeatureError({ structure: 'xfs_dinode', feature: 'contents on a realtime device' });
-    }
     if (this.volume.pending.contents.has(inode.ino)) throw halfDone('an exchange of contents');
     const count = Math.min(length, inode.size - offset);
     if (count <= 0) return new Uint8Array(0);
-    return readFork(this.volume, await this.#extentsOf(inode), offset, count, options.bulk === true);
+    const volume = inode.isRealtime ? this.#realtime() : this.volume;
+    return readFork(volume, await this.#extentsOf(inode), offset, count, options.bulk === true);
   }
 
   async readlink(node: FsNode): Promise<string> {
@@ -172,11 +171,18 @@ export class XfsFileSystem implements FileSystem, XattrFs {
     return inode;
   }
 
+  /** The volume as contents on its realtime section are read. @throws UnsupportedFeatureError when that is not known */
+  #realtime(): Volume {
+    const { realtime } = this.volume;
+    if (realtime === undefined) throw noRealtime(this.volume);
+    return { ...this.volume, device: realtime };
+  }
+
   /** Extents of an inode's data. */
   async #extentsOf(node: XfsNode): Promise<readonly Extent[]> {
     const held = this.#extents.get(node.ino);
     if (held !== undefined) return held;
-    const extents = await readExtents(this.volume, node.data, node.ino, 'data');
+    const extents = await readExtents(this.volume, node.data, node.ino, node.isRealtime ? 'realtime' : 'data');
     if (extents.length > MAX_HELD_EXTENTS) this.#extents.clear();
     const [oldest] = this.#extents.keys();
     if (this.#extents.size >= MAX_HELD && oldest !== undefined) this.#extents.delete(oldest);
