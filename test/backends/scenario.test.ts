@@ -1,5 +1,9 @@
 // One scenario on every backend: what a session answers and what is on the disk afterwards must not depend on who does the work.
+import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { requireTools } from '@vmcraft/testkit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { GuestFS, type OpenOptions } from 'vmcraft';
@@ -41,6 +45,28 @@ async function archive(g: GuestFS, folder: string): Promise<{ names: string[]; c
       names.push(head.subarray(0, 100).toString('utf8').replace(/\0.*$/s, ''));
   }
   return { names: names.sort(), contents: sha(whole) };
+}
+
+/** An archive that GNU tar makes: names, modes, owners, links, times and attributes of files that are not the guest's. */
+let packed: Buffer | undefined;
+async function* foreignArchive(): AsyncGenerator<Uint8Array> {
+  packed ??= packFolder();
+  yield new Uint8Array(packed);
+}
+
+function packFolder(): Buffer {
+  const folder = mkdtempSync(join(tmpdir(), 'vmcraft-test-'));
+  try {
+    const make =
+      'mkdir -p d/e; echo one > d/one; printf "%0200d" 0 > "d/e/$(printf "n%.0s" $(seq 120))"; ln d/one d/two; ln -s ../one d/e/link; ' +
+      'chmod 2755 d/e; chmod 4711 d/one; truncate -s 100000 d/hole; touch -d @1234567890.5 d/one; setfattr -n user.a -v b d/one; chown 1234:4321 d/e';
+    execFileSync('sh', ['-ec', make], { cwd: folder });
+    return execFileSync('tar', ['-C', folder, '--xattrs', '--format=pax', '--sort=name', '-cf', '-', 'd'], {
+      maxBuffer: 1 << 24,
+    });
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 }
 
 async function reading(g: GuestFS): Promise<Record<string, unknown>> {
@@ -93,6 +119,8 @@ async function writing(g: GuestFS): Promise<Record<string, unknown>> {
   await g.setxattr('user.gone', 'x', 1, '/srv/a/b/data');
   await g.removexattr('user.gone', '/srv/a/b/data');
   await g.aclSetFile('/srv/a/b/data', 'access', 'u::rwx,u:33:r,g::r-x,m::rwx,o::---');
+  await g.mkdir('/srv/unpacked');
+  await g.tarIn(foreignArchive(), '/srv/unpacked', { xattrs: true, acls: true });
   await g.mv('/srv/a/b', '/srv/moved');
   await g.write('/srv/moved/later', 'through a folder that moved\n');
   await g.rm('/home/user/empty');
@@ -129,6 +157,12 @@ async function writing(g: GuestFS): Promise<Record<string, unknown>> {
     hostname: await g.cat('/etc/hostname'),
     xattrs: (await g.getxattrs('/srv/moved/data')).map(({ attrname, attrval }) => [attrname, sha(attrval)]).sort(),
     acl: await g.aclGetFile('/srv/moved/data', 'access'),
+    unpacked: [
+      await g.find('/srv/unpacked'),
+      await g.checksum('sha256', '/srv/unpacked/d/hole'),
+      (await g.getxattrs('/srv/unpacked/d/one')).map(({ attrname, attrval }) => [attrname, sha(attrval)]).sort(),
+      (({ st_mtime_sec, st_mtime_nsec }) => [st_mtime_sec, st_mtime_nsec])(await g.lstatns('/srv/unpacked/d/one')),
+    ],
     link: await g.readlink('/srv/a/link'),
     top: await g.ls('/'),
   };

@@ -42,6 +42,8 @@ export interface UserHost {
   readonly hasRange?: boolean;
   /** Files of the host that the user cannot use: programs count as not installed. */
   readonly without?: readonly string[];
+  /** Further variables of the environment. */
+  readonly env?: Readonly<Record<string, string>>;
   /** What other files of the host say. */
   readonly files?: Readonly<Record<string, string>>;
 }
@@ -76,7 +78,7 @@ export class OrdinaryUser {
 
   /** `vmcraft` as that user. */
   async vmcraft(words: readonly string[], host: UserHost = {}): Promise<UserResult> {
-    const { isKnown = true, hasRange = true, without = [], files = {} } = host;
+    const { isKnown = true, hasRange = true, without = [], files = {}, env = {} } = host;
     const users = await readFile('/etc/passwd', 'utf8');
     const entry = `${USER}:x:${UID}:${UID}::${this.at('')}:/bin/sh\n`;
     await writeFile(join(this.folder, 'passwd'), isKnown ? users + entry : users);
@@ -92,7 +94,7 @@ export class OrdinaryUser {
     return collect(
       'unshare',
       [...become, this.folder, REPOSITORY, process.execPath, ...over, '--', ...program, ...words],
-      this.at(''),
+      { HOME: this.at(''), ...env },
     );
   }
 
@@ -101,8 +103,12 @@ export class OrdinaryUser {
   }
 }
 
-function collect(program: string, words: readonly string[], home: string): Promise<UserResult> {
-  const env = { PATH: '/usr/bin:/bin', HOME: home, TMPDIR: tmpdir(), LC_ALL: 'C.UTF-8' };
+function collect(
+  program: string,
+  words: readonly string[],
+  own: Readonly<Record<string, string>>,
+): Promise<UserResult> {
+  const env = { PATH: '/usr/bin:/bin', TMPDIR: tmpdir(), LC_ALL: 'C.UTF-8', ...own };
   const child = spawn(program, words, { env, stdio: ['ignore', 'pipe', 'pipe'] });
   const text: [string, string] = ['', ''];
   child.stdout.on('data', (chunk: Buffer) => (text[0] += chunk.toString()));

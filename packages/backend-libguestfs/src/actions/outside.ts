@@ -32,6 +32,8 @@ interface OutsideName<N extends string> {
 interface Outside {
   readonly name: string;
   readonly args: readonly Arg[];
+  /** Optional arguments that guestfs has. */
+  readonly options: readonly string[];
 }
 
 /** Declare a function of guestfs(3) that runs in the appliance. */
@@ -49,7 +51,10 @@ export function outside<
     outside: true,
     doc: `guestfs(3) \`guestfs_${names.name}\` of the installed libguestfs, in its appliance, on the disks of the session.`,
     run: async (g: Session, ...given: [...ArgValues<A>, OptionValues<O>]) =>
-      resultOf(returns, await runOutside(g, { name: names.name, args }, given)) as ReturnValue<R>,
+      resultOf(
+        returns,
+        await runOutside(g, { name: names.name, args, options: Object.keys(options ?? {}) }, given),
+      ) as ReturnValue<R>,
   };
   return action;
 }
@@ -63,6 +68,8 @@ async function runOutside(g: Session, action: Outside, given: readonly unknown[]
     if (QUESTIONS.has(action.name)) return [new Uint8Array([0x30])];
     throw unavailable(action.name, `it needs libguestfs: ${absence(library)}`);
   }
+  for (const [name, value] of Object.entries((given[action.args.length] ?? {}) as Record<string, unknown>))
+    if (value !== undefined && !action.options.includes(name)) refuseOption(action.name, name, value);
   const appliance = applianceOf(g.opened.link);
   const call = new Call(g, appliance, action);
   if (QUESTIONS.has(action.name)) {
@@ -102,7 +109,7 @@ class Call {
         args.push(await this.#argument(kind.name, kind.list, given[i]));
       const options: Record<string, Argument> = {};
       for (const [name, value] of Object.entries((given[action.args.length] ?? {}) as Record<string, unknown>)) {
-        if (value !== undefined) options[name] = value as Argument;
+        if (value !== undefined && action.options.includes(name)) options[name] = value as Argument;
       }
       const result = await appliance.call(action.name, args, options);
       await Promise.all(this.#transfers);
@@ -151,4 +158,10 @@ class Call {
     this.#releases.push(release);
     return path;
   }
+}
+
+/** What our own function has and guestfs does not: left out only when that changes nothing. */
+function refuseOption(action: string, option: string, value: unknown): void {
+  if (value === false) return;
+  throw new CapabilityError({ capability: `${action} with ${option}`, subject: 'libguestfs' });
 }

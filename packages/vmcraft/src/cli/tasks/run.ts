@@ -1,6 +1,6 @@
-import { isVmcraftError, UsageError } from '@vmcraft/core/errors';
+import { UsageError } from '@vmcraft/core/errors';
 import { ExitStatus } from '../output/exit-codes.js';
-import { call, type OpenedGuest } from '../shell/guest.js';
+import { runElsewhere } from './run-elsewhere.js';
 import { type DiskOptions, note, printJson, type TaskContext } from './task-context.js';
 import { mountGuest, withGuest } from './with-guest.js';
 
@@ -47,7 +47,7 @@ export async function runTask(context: TaskContext, options: RunOptions, argv: r
           .exclusive(() => guest.session.commands.run(argv, how))
           .then(
             (result) => result.status,
-            (error: unknown) => elsewhere(guest, argv, onOutput, error),
+            (error: unknown) => runElsewhere(guest, argv, how, error),
           );
         if (status !== 0 && options.keep !== true) throw new ExitStatus(status);
       },
@@ -61,20 +61,6 @@ export async function runTask(context: TaskContext, options: RunOptions, argv: r
     await printJson(context, { command: argv, status, stdout, stderr, dryRun });
   }
   if (status !== 0) throw new ExitStatus(status);
-}
-
-/** Where this host cannot run it, another way of the function `command` may: an appliance, which gives all output at the end. */
-async function elsewhere(
-  guest: OpenedGuest,
-  argv: readonly string[],
-  onOutput: (stream: 1 | 2, chunk: Uint8Array) => Promise<void> | void,
-  error: unknown,
-): Promise<number> {
-  if (!isVmcraftError(error) || error.data.elsewhere !== true || !guest.session.alternatives.has('command'))
-    throw error;
-  const text = (await call(guest, 'command', argv)) as string;
-  await onOutput(1, new TextEncoder().encode(text));
-  return 0;
 }
 
 function variables(given: readonly string[]): Record<string, string> {
