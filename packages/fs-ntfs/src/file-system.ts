@@ -110,6 +110,15 @@ export class NtfsFileSystem implements FileSystem, XattrFs, SparseFs {
     return new NtfsNode(this.volume, inode.number, inode.sequence, stream.name, stream.instance);
   }
 
+  /** A file by the number of its record, also one of the system. */
+  async nodeOf(ino: number): Promise<FsNode> {
+    this.own(this.root, 'lookup');
+    return this.shared(async () => {
+      const { number, sequence } = await this.volume.mft.load(ino);
+      return new NtfsNode(this.volume, number, sequence);
+    });
+  }
+
   async stat(fsNode: FsNode): Promise<FsStat> {
     const node = this.own(fsNode, 'stat');
     if (this.readonly) return this.#stat(node);

@@ -7,7 +7,6 @@ import {
   FileOut,
   Int,
   Int64,
-  Mountable,
   Pathname,
   PlainString,
   StringList,
@@ -140,11 +139,6 @@ export const storageActions = [
     [arg('device', Device), arg('mode', Int), arg('path', PlainString)],
     'void',
     { recursive: Bool },
-  ),
-  outside(
-    { name: 'ntfscat_i', theme: 'ntfs' },
-    [arg('device', Mountable), arg('inode', Int64), arg('filename', FileOut)],
-    'void',
   ),
   outside(
     { name: 'ntfsclone_in', theme: 'ntfs', group: 'ntfs3g' },

@@ -124,6 +124,8 @@ export interface FileSystem extends Closable {
   readonly takesBuffers?: boolean;
   /** Undefined when there is no such name. `.` and `..` are not looked up here. @throws FsError ENOTDIR */
   lookup(dir: FsNode, name: string): Promise<FsNode | undefined>;
+  /** The object with a number, whatever its name: where the numbers are the format's own. @throws FsError ENOENT; CorruptImageError */
+  nodeOf?(ino: number): Promise<FsNode>;
   stat(node: FsNode): Promise<FsStat>;
   /** @throws FsError ENOTDIR */
   readdir(dir: FsNode, options?: IoOptions): AsyncIterable<DirEntry>;
