@@ -114,7 +114,11 @@ export class BtrfsFileSystem implements FileSystem, XattrFs, SubvolumesFs {
             expected: 'the name of a file',
           });
         }
-        yield { name, type: FILE_TYPES[record.type] ?? 'u', node: await this.#nodeOf(parent, record) };
+        const isInode = record.location.type !== Type.rootItem;
+        const node = isInode
+          ? this.#make(parent.subvolume, record.location.objectid)
+          : await this.#nodeOf(parent, record);
+        yield { name, type: FILE_TYPES[record.type] ?? 'u', node };
       }
     }
   }

@@ -97,7 +97,7 @@ export class Contents {
       from: Math.max(item.offset, offset),
       to: Math.min(item.offset + number(body.numBytes, 'num_bytes'), offset + out.length),
       fileOffset: item.offset,
-      isVerified: (inode.flags & INODE_NODATASUM) === 0n,
+      isVerified: (inode.flags & INODE_NODATASUM) === 0,
       logged: subvolume.loggedSums,
     };
     if (extent.to <= extent.from) return;

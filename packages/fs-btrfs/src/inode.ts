@@ -1,4 +1,3 @@
-import { toSafeInteger } from '@vmcraft/core/binary';
 import type { FsNode, Timestamp } from '@vmcraft/core/contracts';
 import { CorruptImageError } from '@vmcraft/core/errors';
 import { InodeItem, Type } from './layout.js';
@@ -23,7 +22,7 @@ export interface Inode {
   readonly gid: number;
   readonly mode: number;
   readonly rdev: { readonly major: number; readonly minor: number };
-  readonly flags: bigint;
+  readonly flags: number;
   readonly atime: Timestamp;
   readonly mtime: Timestamp;
   readonly ctime: Timestamp;
@@ -46,21 +45,26 @@ export async function readInode(subvolume: Subvolume, objectid: number): Promise
 
 export function decodeInode(data: Uint8Array): Inode {
   const raw = InodeItem.decode(data);
-  const time = (sec: bigint, nsec: number): Timestamp => ({ sec: Number(sec), nsec });
-  // The kernel's dev_t: twenty bits of minor below the major number.
-  const MINOR_BITS = 20n;
   return {
-    size: toSafeInteger(raw.size, 'btrfs_inode_item size'),
-    nbytes: toSafeInteger(raw.nbytes, 'btrfs_inode_item nbytes'),
+    size: exact(raw.size, 'size'),
+    nbytes: exact(raw.nbytes, 'nbytes'),
     nlink: raw.nlink,
     uid: raw.uid,
     gid: raw.gid,
     mode: raw.mode,
+    // The kernel's dev_t: twenty bits of minor below the major number.
     rdev: { major: Number(raw.rdev >> MINOR_BITS) & 0xfff, minor: Number(raw.rdev & ((1n << MINOR_BITS) - 1n)) },
     flags: raw.flags,
-    atime: time(raw.atimeSec, raw.atimeNsec),
-    mtime: time(raw.mtimeSec, raw.mtimeNsec),
-    ctime: time(raw.ctimeSec, raw.ctimeNsec),
-    otime: time(raw.otimeSec, raw.otimeNsec),
+    atime: { sec: raw.atimeSec, nsec: raw.atimeNsec },
+    mtime: { sec: raw.mtimeSec, nsec: raw.mtimeNsec },
+    ctime: { sec: raw.ctimeSec, nsec: raw.ctimeNsec },
+    otime: { sec: raw.otimeSec, nsec: raw.otimeNsec },
   };
+}
+const MINOR_BITS = 20n;
+
+/** @throws CorruptImageError */
+function exact(value: number, field: string): number {
+  if (Number.isSafeInteger(value)) return value;
+  throw new CorruptImageError({ structure: 'btrfs_inode_item', field, found: value, expected: 'below 2^53' });
 }

@@ -1,4 +1,4 @@
-import { bytes, i64le, struct, u8, u16le, u32le, u64le, uuid } from '@vmcraft/core/binary';
+import { bytes, type FieldType, i64le, struct, u8, u16le, u32le, u64le, uuid } from '@vmcraft/core/binary';
 
 /*
  * Btrfs: "On-disk Format" (https://btrfs.readthedocs.io/en/latest/dev/On-disk-format.html) and include/uapi/linux/btrfs_tree.h of
@@ -171,28 +171,42 @@ export const DevItem = struct('btrfs_dev_item', 98, {
   fsid: [82, uuid],
 });
 
+const WORD = 2 ** 32;
+/** Unsigned 64-bit integer as a number, which is exact up to 2^53. Inodes are read by the hundred thousand. */
+const wide: FieldType<number> = {
+  size: 8,
+  read: (view, at) => view.getUint32(at + 4, true) * WORD + view.getUint32(at, true),
+  write: (view, at, value) => view.setBigUint64(at, BigInt(value), true),
+};
+/** The same, signed. */
+const seconds: FieldType<number> = {
+  size: 8,
+  read: (view, at) => view.getInt32(at + 4, true) * WORD + view.getUint32(at, true),
+  write: (view, at, value) => view.setBigInt64(at, BigInt(value), true),
+};
+
 /** struct btrfs_inode_item. */
 export const InodeItem = struct('btrfs_inode_item', 160, {
-  generation: [0, u64le],
-  size: [16, u64le],
-  nbytes: [24, u64le],
+  generation: [0, wide],
+  size: [16, wide],
+  nbytes: [24, wide],
   nlink: [40, u32le],
   uid: [44, u32le],
   gid: [48, u32le],
   mode: [52, u32le],
   rdev: [56, u64le],
-  flags: [64, u64le],
-  atimeSec: [112, i64le],
+  flags: [64, wide],
+  atimeSec: [112, seconds],
   atimeNsec: [120, u32le],
-  ctimeSec: [124, i64le],
+  ctimeSec: [124, seconds],
   ctimeNsec: [132, u32le],
-  mtimeSec: [136, i64le],
+  mtimeSec: [136, seconds],
   mtimeNsec: [144, u32le],
-  otimeSec: [148, i64le],
+  otimeSec: [148, seconds],
   otimeNsec: [156, u32le],
 });
 /** BTRFS_INODE_NODATASUM. */
-export const INODE_NODATASUM = 1n;
+export const INODE_NODATASUM = 1;
 
 /** struct btrfs_dir_item, without name and data: a key, then what follows it. */
 export const DirItem = struct('btrfs_dir_item', 30, {

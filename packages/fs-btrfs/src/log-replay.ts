@@ -47,19 +47,19 @@ export class LogReplay {
     const { generation, mode, size } = InodeItem.decode(item.data);
     const known = await this.tree.find(item);
     // Generation 0: the log only says that the inode exists.
-    if (generation === 0n && known !== undefined) return;
+    if (generation === 0 && known !== undefined) return;
     const isDir = (mode & S_IFMT) === S_IFDIR;
     const data = item.data.slice();
     // A directory's size follows from its entries.
-    if (isDir) InodeItem.encodeInto({ size: known === undefined ? 0n : InodeItem.decode(known.data).size }, data);
+    if (isDir) InodeItem.encodeInto({ size: known === undefined ? 0 : InodeItem.decode(known.data).size }, data);
     this.items.put({ ...item, data });
     for await (const old of this.#treeItems(objectid, Type.xattrItem)) this.items.remove(old);
-    if ((mode & S_IFMT) === S_IFREG) await this.#cut(objectid, alignUp(Number(size), SECTOR), LAST_OFFSET);
+    if ((mode & S_IFMT) === S_IFREG) await this.#cut(objectid, alignUp(size, SECTOR), LAST_OFFSET);
   }
 
   async #extent(item: Item): Promise<void> {
     const inode = this.#inodes.get(item.objectid);
-    if (inode === undefined || InodeItem.decode(inode.data).generation === 0n) return;
+    if (inode === undefined || InodeItem.decode(inode.data).generation === 0) return;
     await this.#cut(item.objectid, item.offset, item.offset + lengthOf(item));
     this.items.put(item);
   }
@@ -194,8 +194,8 @@ export class LogReplay {
     const item = await this.items.find({ objectid, type: Type.inodeItem, offset: 0 });
     if (item === undefined) return;
     const data = item.data.slice();
-    const size = Number(InodeItem.decode(data).size) + change;
-    InodeItem.encodeInto({ size: BigInt(Math.max(0, size)) }, data);
+    const size = InodeItem.decode(data).size + change;
+    InodeItem.encodeInto({ size: Math.max(0, size) }, data);
     this.items.put({ ...item, data });
   }
 

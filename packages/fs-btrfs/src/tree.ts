@@ -27,13 +27,16 @@ export class TreeNode {
   readonly #view: DataView;
   readonly count: number;
   readonly level: number;
+  readonly generation: number;
 
   constructor(
     readonly raw: Uint8Array,
     readonly logical: number,
   ) {
     this.#view = viewOf(raw);
-    const { nritems, level } = NodeHeader.decode(raw);
+    // Read by hand: a walk comes through here for every name.
+    const nritems = this.#view.getUint32(NodeHeader.offsetOf('nritems'), true);
+    const level = this.#view.getUint8(NodeHeader.offsetOf('level'));
     const size = level === 0 ? ITEM_SIZE : KEY_PTR_SIZE;
     if (level >= MAX_LEVEL || NodeHeader.size + nritems * size > raw.length) {
       throw new CorruptImageError({
@@ -46,6 +49,7 @@ export class TreeNode {
     }
     this.count = nritems;
     this.level = level;
+    this.generation = this.#u64(NodeHeader.offsetOf('generation'));
   }
 
   #at(index: number): number {
@@ -59,6 +63,12 @@ export class TreeNode {
   key(index: number): Key {
     const at = this.#at(index);
     return { objectid: this.#u64(at), type: this.#view.getUint8(at + 8), offset: this.#u64(at + 9) };
+  }
+
+  /** Whether the key at an index is this one. */
+  has(index: number, { objectid, type, offset }: Key): boolean {
+    const at = this.#at(index);
+    return this.#u64(at) === objectid && this.#view.getUint8(at + 8) === type && this.#u64(at + 9) === offset;
   }
 
   /** Index of the first key that is greater than `key`. */
@@ -108,6 +118,8 @@ export class NodeReader {
   /** What nodes carry: the UUID of the file system, and those of the seeds that it grew from. */
   readonly #uuids: Set<string>;
   readonly #limit: number;
+  /** The leaf that was used last. */
+  #last: TreeNode | undefined;
 
   constructor(
     readonly space: LogicalSpace,
@@ -124,15 +136,29 @@ export class NodeReader {
 
   /** @throws CorruptImageError when no copy is as it should be, MissingDeviceError */
   async node(logical: number, level: number, generation?: number): Promise<TreeNode> {
-    const known = this.#held.get(logical);
-    const node = known ?? (await this.#read(logical));
-    this.#held.delete(logical);
+    const node = await this.#read(logical);
     this.#held.set(logical, node);
     if (this.#held.size > this.#limit) this.#held.delete(this.#held.keys().next().value as number);
-    if (node.level !== level) throw this.#bad(logical, 'level', level, node.level);
-    if (generation !== undefined) {
-      const found = Number(NodeHeader.decode(node.raw).generation);
-      if (found !== generation) throw this.#bad(logical, 'generation', generation, found);
+    return this.#fitting(node, level, generation);
+  }
+
+  /** A node that was used lately, without waiting. @throws CorruptImageError */
+  held(logical: number, level: number, generation?: number): TreeNode | undefined {
+    // The same leaf is asked for again and again.
+    const last = this.#last;
+    if (last?.logical === logical) return this.#fitting(last, level, generation);
+    const node = this.#held.get(logical);
+    if (node === undefined) return undefined;
+    this.#held.delete(logical);
+    this.#held.set(logical, node);
+    if (level === 0) this.#last = node;
+    return this.#fitting(node, level, generation);
+  }
+
+  #fitting(node: TreeNode, level: number, generation: number | undefined): TreeNode {
+    if (node.level !== level) throw this.#bad(node.logical, 'level', level, node.level);
+    if (generation !== undefined && node.generation !== generation) {
+      throw this.#bad(node.logical, 'generation', generation, node.generation);
     }
     return node;
   }
@@ -168,22 +194,43 @@ export class Tree {
 
   /** The item with exactly this key. */
   async find(key: Key): Promise<Item | undefined> {
-    const item = await this.last(key);
-    const isIt = item?.objectid === key.objectid && item.type === key.type && item.offset === key.offset;
-    return isIt ? item : undefined;
+    const leaf = this.#heldLeaf(key) ?? (await this.#leaf(key));
+    const index = leaf === undefined ? -1 : leaf.indexAfter(key) - 1;
+    return index >= 0 && leaf?.has(index, key) ? leaf.item(index) : undefined;
   }
 
   /** The last item whose key is not greater than `key`. */
   async last(key: Key): Promise<Item | undefined> {
-    let node = await this.nodes.node(this.root.logical, this.root.level, this.root.generation);
+    const leaf = this.#heldLeaf(key) ?? (await this.#leaf(key));
+    const index = leaf === undefined ? -1 : leaf.indexAfter(key) - 1;
+    return index < 0 ? undefined : leaf?.item(index);
+  }
+
+  /** The leaf that has a key if any has, as far as every node on the way is held. */
+  #heldLeaf(key: Key): TreeNode | undefined {
+    let node = this.nodes.held(this.root.logical, this.root.level, this.root.generation);
+    while (node !== undefined && node.level > 0) {
+      const index = node.indexAfter(key) - 1;
+      if (index < 0) return undefined;
+      const child = node.child(index);
+      node = this.nodes.held(child.logical, node.level - 1, child.generation);
+    }
+    return node;
+  }
+
+  async #leaf(key: Key): Promise<TreeNode | undefined> {
+    let node = await this.#node(this.root.logical, this.root.level, this.root.generation);
     while (node.level > 0) {
       const index = node.indexAfter(key) - 1;
       if (index < 0) return undefined;
       const child = node.child(index);
-      node = await this.nodes.node(child.logical, node.level - 1, child.generation);
+      node = await this.#node(child.logical, node.level - 1, child.generation);
     }
-    const index = node.indexAfter(key) - 1;
-    return index < 0 ? undefined : node.item(index);
+    return node;
+  }
+
+  async #node(logical: number, level: number, generation: number | undefined): Promise<TreeNode> {
+    return this.nodes.held(logical, level, generation) ?? this.nodes.node(logical, level, generation);
   }
 
   /** Items from `from` on, in order, up to `to`. Both ends count. */
@@ -201,7 +248,7 @@ export class Tree {
 
   async *#leaves(from: Key): AsyncGenerator<TreeNode> {
     const path: { node: TreeNode; next: number }[] = [];
-    let node = await this.nodes.node(this.root.logical, this.root.level, this.root.generation);
+    let node = await this.#node(this.root.logical, this.root.level, this.root.generation);
     let seek = true;
     let previous: Key | undefined;
     for (;;) {
@@ -210,7 +257,7 @@ export class Tree {
         if (index >= node.count) break;
         path.push({ node, next: index + 1 });
         const child = node.child(index);
-        node = await this.nodes.node(child.logical, node.level - 1, child.generation);
+        node = await this.#node(child.logical, node.level - 1, child.generation);
       }
       if (node.level === 0) {
         previous = inOrder(node, previous, path.length > 0);
@@ -224,7 +271,7 @@ export class Tree {
       }
       if (parent === undefined) return;
       const child = parent.node.child(parent.next++);
-      node = await this.nodes.node(child.logical, parent.node.level - 1, child.generation);
+      node = await this.#node(child.logical, parent.node.level - 1, child.generation);
     }
   }
 }
