@@ -6,6 +6,7 @@ import {
   readInfVersion,
   readSourceFiles,
 } from '@vmcraft/os-windows';
+import { readCatalog } from '../../packages/os-windows/src/catalog/catalog.js';
 import { domainKey, HashCipher } from '../../packages/os-windows/src/sam/hash-cipher.js';
 import { UserField } from '../../packages/os-windows/src/sam/layout.js';
 import { userField, userName, withUserField } from '../../packages/os-windows/src/sam/user-value.js';
@@ -37,6 +38,7 @@ async function readUser(v: Uint8Array): Promise<void> {
 await mutateSample(async (kind, data) => {
   const bytes = data.read(0, data.size);
   if (kind === 'inf') readInf(bytes);
+  else if (kind === 'catalog') readCatalog(bytes, 'fuzz.cat');
   else if (kind === 'user') await readUser(bytes);
   else await domainKey(bytes, KEY);
 });

@@ -92,6 +92,34 @@ describe.runIf(requireTools(...NEEDS))('a Windows prepared to boot elsewhere', (
     expect(again).toMatchObject({ files: [], registry: [], bootEntries: [] });
   });
 
+  it('Windows XP: heads in the boot sector, and no boot configuration to look for', { timeout: 120_000 }, async () => {
+    const disk = await diskCopy('win7-x86', folder);
+    const current = 'Microsoft\\Windows NT\\CurrentVersion';
+    await GuestFS.with(
+      disk.image,
+      async (g) => {
+        await g.mountRoot();
+        await g.registryWrite('SOFTWARE', current, 'ProductName', 'Microsoft Windows XP', { type: 'sz' });
+        await g.registryWrite('SOFTWARE', current, 'CurrentVersion', '5.1', { type: 'sz' });
+        for (const name of ['CurrentBuild', 'CurrentBuildNumber']) {
+          await g.registryWrite('SOFTWARE', current, name, '2600', { type: 'sz' });
+        }
+      },
+      { format: 'raw' },
+    );
+    expect((await cli(['inspect', disk.image])).stdout).toContain('Microsoft Windows XP');
+    const done = await cli(['prepare-boot', '--all', '--heads', '240', '--json', disk.image]);
+    expect(done).toMatchObject({ status: 0, stderr: '' });
+    const found = JSON.parse(done.stdout);
+    expect(found).toMatchObject({ windows: 'Microsoft Windows XP', bootEntries: [] });
+    expect(found.headsBefore).not.toBe(240);
+    const { offset } = disk.built.layout.partitions.find((p) => p.role === 'windows')!;
+    expect(readFileSync(disk.image).readUInt16LE(offset + 0x1a)).toBe(240);
+    await withWindowsVolume(disk, folder, (_, hives) => {
+      expect(hivexget(join(hives, 'SYSTEM'), '\\ControlSet001\\Control\\CrashControl', 'AutoReboot')).toBe('0');
+    });
+  });
+
   it('what cannot be done is an error, and nothing is written', { timeout: 120_000 }, async () => {
     const disk = await diskCopy('win7-x86', folder);
     const hash = (): string => execFileSync('sha256sum', [disk.image], { encoding: 'utf8' });
