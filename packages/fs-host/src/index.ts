@@ -14,6 +14,7 @@
  * ```
  * @packageDocumentation
  */
+export { type AttachedDevice, type AttachOptions, attach } from './attach.js';
 export { HostFsDriver } from './driver.js';
 export type { HostFileSystem } from './host-filesystem.js';
 export { reapLeftovers } from './leftovers.js';

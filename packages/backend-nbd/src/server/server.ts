@@ -26,6 +26,8 @@ export interface NbdServer extends AsyncDisposable {
   readonly port: number | undefined;
   /** Clients that are connected now. */
   readonly clients: number;
+  /** Clients that have ever connected. */
+  readonly visitors: number;
   /** Hang up on everybody, wait for what was begun, and flush the devices; they stay open. */
   close(): Promise<void>;
 }
@@ -52,6 +54,7 @@ export async function serveNbd(exports: readonly NbdExport[], options: NbdServeO
 class RunningServer implements NbdServer {
   readonly #server: Server;
   readonly #sockets = new Map<Socket, Promise<void>>();
+  #visitors = 0;
   #closing: Promise<void> | undefined;
 
   constructor(
@@ -64,6 +67,10 @@ class RunningServer implements NbdServer {
 
   get clients(): number {
     return this.#sockets.size;
+  }
+
+  get visitors(): number {
+    return this.#visitors;
   }
 
   get port(): number | undefined {
@@ -109,6 +116,7 @@ class RunningServer implements NbdServer {
       socket.destroy();
       return;
     }
+    this.#visitors += 1;
     const done = this.#talk(socket)
       .catch(() => undefined)
       .then(() => {

@@ -18,6 +18,7 @@ export const TASKS: ReadonlySet<string> = new Set([
   'set-service',
   'run',
   'serve-nbd',
+  'attach',
   'doctor',
   'plugins',
   'help',

@@ -64,6 +64,9 @@ export const TASK_EXAMPLES: Readonly<Record<string, string>> = {
   $ vmcraft serve-nbd disk.qcow2 --socket /tmp/disk.sock &
   $ nbdinfo 'nbd+unix:///?socket=/tmp/disk.sock'
   $ vmcraft serve-nbd --device /dev/vg/root --rw --port 10809 disk.qcow2`,
+  attach: `Examples:
+  # vmcraft attach disk.qcow2 /dev/vg/root &           prints /dev/nbd0 or /dev/loop0; kill it to detach
+  # vmcraft attach --rw disk.qcow2 /dev/sda1 &         then: xfs_repair /dev/loop0; kill %1`,
   doctor: `Examples:
   $ vmcraft doctor
   $ vmcraft doctor --json | jq '.providers[] | select(.availability.available | not) | .name'`,

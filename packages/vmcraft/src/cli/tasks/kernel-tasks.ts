@@ -1,4 +1,5 @@
 import { type Command, InvalidArgumentError } from 'commander';
+import type { AttachTaskOptions } from './attach.js';
 import type { TaskBuilder } from './program.js';
 import type { RunOptions } from './run.js';
 import type { ServeOptions } from './serve-nbd.js';
@@ -45,6 +46,10 @@ function serveOptions(c: Command): void {
   c.option('--once', 'end when the last client has gone');
 }
 
+function attachOptions(c: Command): void {
+  c.option('--rw', 'let this host write; committed when it is detached');
+}
+
 /** Tasks that need a kernel, or give something to one. */
 export function kernelTasks(tasks: TaskBuilder): void {
   tasks.disks('run DISK -- COMMAND...', 'run a command of the guest', 1, runOptions, async (context, argv, o) =>
@@ -52,5 +57,13 @@ export function kernelTasks(tasks: TaskBuilder): void {
   );
   tasks.disks('serve-nbd DISK', 'serve devices of the guest over NBD', 0, serveOptions, async (context, _, o) =>
     (await import('./serve-nbd.js')).serveTask(context, o as unknown as ServeOptions),
+  );
+  tasks.disks(
+    'attach DISK DEVICE',
+    'make a device of the guest one of this host',
+    1,
+    attachOptions,
+    async (context, argv, o) =>
+      (await import('./attach.js')).attachTask(context, o as unknown as AttachTaskOptions, argv),
   );
 }

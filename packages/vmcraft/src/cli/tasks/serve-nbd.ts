@@ -2,6 +2,7 @@ import { type NbdExport, type NbdListen, type NbdServer, serveNbd } from '@vmcra
 import { UsageError } from '@vmcraft/core/errors';
 import type { OpenedGuest } from '../shell/guest.js';
 import { type DiskOptions, note, printJson, type TaskContext } from './task-context.js';
+import { untilSignal } from './until-signal.js';
 import { withGuest } from './with-guest.js';
 
 /** Options of `serve-nbd`. */
@@ -55,19 +56,11 @@ async function exportsOf(guest: OpenedGuest, { device, rw }: ServeOptions): Prom
   return out;
 }
 
-function untilOver(server: NbdServer, once: boolean): Promise<void> {
-  return new Promise((resolve) => {
-    const signals: NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP'];
-    let seen = false;
-    const timer = setInterval(() => {
-      if (server.clients > 0) seen = true;
-      else if (once && seen) end();
-    }, POLL_MS);
-    const end = (): void => {
-      clearInterval(timer);
-      for (const signal of signals) process.off(signal, end);
-      resolve();
-    };
-    for (const signal of signals) process.on(signal, end);
-  });
+async function untilOver(server: NbdServer, once: boolean): Promise<void> {
+  const left = new AbortController();
+  const timer = setInterval(() => {
+    if (once && server.visitors > 0 && server.clients === 0) left.abort();
+  }, POLL_MS);
+  await untilSignal(left.signal);
+  clearInterval(timer);
 }
