@@ -15,7 +15,7 @@ import { DRIVER } from './driver.js';
 import { guestMachine } from './foreign.js';
 import { guestName } from './guest-files.js';
 import { HostFileSystem } from './host-filesystem.js';
-import { askForLabels } from './labels.js';
+import { Labels } from './labels.js';
 import { ProgramOutput, type ProgramReport } from './program-output.js';
 import { hostAvailability } from './requirements.js';
 import { toWire } from './wire.js';
@@ -70,6 +70,7 @@ async function run(
   const machine = await guestMachine(root.fs);
   const { helper } = root.fs;
   const output = new ProgramOutput(options, limits.memory);
+  const labels = new Labels();
   const program = String(++count);
   const kill = (): void => void helper.request('kill', { program }).catch(() => undefined);
   output.onLimit = kill;
@@ -84,7 +85,7 @@ async function run(
     const request = { ...parameters, ...limits, ...machine, program };
     const { result } = await helper.request<ProgramReport>('run', request, undefined, { part });
     await output.end();
-    await askForLabels(root.fs);
+    await labels.settle(places.map(({ fs, mount }) => ({ fs, path: mount.path })));
     return output.result(result, options);
   } finally {
     clearTimeout(timer);

@@ -67,6 +67,12 @@ describe.runIf(requireTools(...GUEST_NEEDS))('a hostile guest', { timeout: 60_00
     await g.rm('/etc/shadow');
   });
 
+  it('kills nothing by a very deep tree', async () => {
+    await perl('chdir "/tmp"; for (1..1900) { mkdir "a"; chdir "a" or die } open(my $f, ">", "deep"); print $f "x"');
+    expect(await g.exists(`/tmp/${'a/'.repeat(1900)}deep`)).toBe(true);
+    expect(await sh('echo alive')).toBe('alive\n');
+  });
+
   it('chooses not where /proc is mounted', async () => {
     expect(await sh('cat /etc/passwd')).toBe(GUEST_PASSWD);
     expect((await sh('ls /proc')).split('\n')).toContain('passwd');

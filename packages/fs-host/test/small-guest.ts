@@ -19,8 +19,9 @@ async function hostDisk(): Promise<readonly [number, number]> {
 /**
  * A guest of busybox and perl, with every trap a hostile one might lay.
  * @param traps false for a guest whose /proc, /dev and /etc are what they should be
+ * @param prepare puts more into it
  */
-export async function smallGuest(traps: boolean): Promise<TestImage> {
+export async function smallGuest(traps: boolean, prepare?: (root: string) => Promise<void>): Promise<TestImage> {
   const root = await mkdtemp(join(tmpdir(), 'vmcraft-fs-host-root-'));
   for (const folder of ['bin', 'etc', 'dev', 'root', 'run', 'sys', 'tmp', 'usr/bin'])
     await mkdir(join(root, folder), { recursive: true });
@@ -38,6 +39,7 @@ export async function smallGuest(traps: boolean): Promise<TestImage> {
     // A mount of /proc must not land on a folder that the guest chooses.
     await symlink('/etc', join(root, 'proc'));
   } else await mkdir(join(root, 'proc'));
+  await prepare?.(root);
   const image = await makeImage('ext4', 64, '-d', root);
   await rm(root, { recursive: true });
   return image;

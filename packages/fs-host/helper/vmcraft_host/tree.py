@@ -11,6 +11,7 @@ from .frames import to_bytes, to_text
 DIRECTORIES = 256
 FILES = 64
 BATCH = 2000
+MAX_DEPTH = 1000
 O_PATH = os.O_PATH
 
 
@@ -61,9 +62,19 @@ class Tree:
         found = self.directories.get(path)
         if found is not None:
             return found
-        above = self.directory(path[:-1])
         flags = O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-        return self.directories.put(path, os.open(checked(path[-1]), flags, dir_fd=above))
+        above = self.directories.get(path[:-1])
+        if above is not None:
+            return self.directories.put(path, os.open(checked(path[-1]), flags, dir_fd=above))
+        # No recursion: a guest may have folders deeper than Python's stack.
+        fd = os.dup(self.root)
+        for name in path:
+            above = fd
+            try:
+                fd = os.open(checked(name), flags, dir_fd=above)
+            finally:
+                os.close(above)
+        return self.directories.put(path, fd)
 
     def parent(self, path):
         if not path:
@@ -127,6 +138,30 @@ class Tree:
             yield batch
         finally:
             os.close(fd)
+
+    def unlabelled(self, m, _data):
+        """What has changed since a time and lacks an attribute, in all of the tree."""
+        since, name, batch, left = m['since'] * 1_000_000, to_bytes(m['name']), [], [()]
+        while left:
+            path = left.pop()
+            if len(path) > MAX_DEPTH:
+                raise OSError(errno.ENAMETOOLONG, 'a very deep tree')
+            fd = os.open('.', os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=self.directory(path))
+            try:
+                with os.scandir(fd) as entries:
+                    for entry in entries:
+                        at = os.fsencode(entry.name)
+                        seen = entry.stat(follow_symlinks=False)
+                        if stat.S_ISDIR(seen.st_mode):
+                            left.append((*path, at))
+                        if seen.st_ctime_ns >= since and not has_attribute(fd, at, name):
+                            batch.append([[to_text(part) for part in (*path, at)], seen.st_mode])
+            finally:
+                os.close(fd)
+            if len(batch) >= BATCH:
+                yield batch
+                batch = []
+        yield batch
 
     def readlink(self, m, _data):
         if not m['path']:
@@ -315,3 +350,13 @@ def describe(s):
         'rdev': [os.major(s.st_rdev), os.minor(s.st_rdev)], 'blocks': s.st_blocks, 'bsize': s.st_blksize,
         'atime': time(s.st_atime_ns), 'mtime': time(s.st_mtime_ns), 'ctime': time(s.st_ctime_ns),
     }
+
+
+def has_attribute(folder, entry, name):
+    try:
+        os.getxattr(b'/proc/self/fd/%d/%s' % (folder, entry), name, follow_symlinks=False)
+        return True
+    except OSError as error:
+        if error.errno == errno.ENODATA:
+            return False
+        raise
