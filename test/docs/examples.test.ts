@@ -7,13 +7,14 @@ import { promisify } from 'node:util';
 import { gunzipSync } from 'node:zlib';
 import { build } from 'esbuild';
 import { describe, expect, it } from 'vitest';
+import { FORMAT_PAGES, formatPages } from './format-images.js';
 
 const repository = join(dirname(fileURLToPath(import.meta.url)), '../..');
 const run = promisify(execFile);
 
-/** Pages whose examples must work as printed, in a folder that has `disk.qcow2` and `key.pub`, or the disks of a stack. */
+/** Pages whose examples must work as printed, in a folder that has `disk.qcow2` and `key.pub`, or the disks of a stack or a format. */
 const guides = readdirSync(join(repository, 'docs/guide')).filter((name) => name.endsWith('.md'));
-const pages = ['README.md', ...guides.map((name) => `docs/guide/${name}`)];
+const pages = ['README.md', ...guides.map((name) => `docs/guide/${name}`), ...formatPages()];
 
 interface Block {
   readonly language: string;
@@ -44,6 +45,7 @@ async function inGuestFolder<T>(page: string, body: (folder: string) => Promise<
     copyFileSync(join(repository, 'examples/sample-guest/debian.qcow2'), join(folder, 'debian.qcow2'));
     writeFileSync(join(folder, 'key.pub'), 'ssh-ed25519 AAAA example\n');
     if (page === 'docs/guide/stacks.md') await unpackStack(folder);
+    await FORMAT_PAGES[page]?.make(folder);
     return await body(folder);
   } finally {
     rmSync(folder, { recursive: true, force: true });
