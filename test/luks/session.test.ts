@@ -71,6 +71,48 @@ describe.runIf(requireTools('cryptsetup', 'qemu-img', 'e2fsck'))('encrypted cont
   );
 
   it(
+    'a detached header is given as another disk, in code and on the command line',
+    async () => {
+      const [data, header] = ['detached.raw', 'header.raw'].map((name) => join(folder, name)) as [string, string];
+      for (const [path, size] of [
+        [data, 8 * MiB],
+        [header, 16 * MiB],
+      ] as const) {
+        writeFileSync(path, '');
+        truncateSync(path, size);
+      }
+      const quick = ['--pbkdf', 'pbkdf2', '--pbkdf-force-iterations', '1000', '--key-file', '-'];
+      execFileSync('cryptsetup', ['luksFormat', '-q', '--header', header, ...quick, data], { input: 'secret' });
+      const drives = [data, header].map((path) => ({ path, format: 'raw' as const }));
+      {
+        await using g = await GuestFS.open(drives);
+        await expect(g.cryptsetupOpen('/dev/sda', 'secret', 'plain')).rejects.toMatchObject({ code: 'VMC_CORRUPT' });
+        await expect(g.cryptsetupOpen('/dev/sdb', 'secret', 'plain')).rejects.toMatchObject({
+          message: expect.stringContaining('a detached header: its data is on another device'),
+        });
+        await expect(g.cryptsetupOpen('/dev/sda', 'x', 'plain', { header: '/dev/sdb' })).rejects.toMatchObject({
+          code: 'VMC_KEY_WRONG',
+        });
+        await g.cryptsetupOpen('/dev/sda', 'secret', 'plain', { header: '/dev/sdb' });
+        await g.mkfs('ext4', '/dev/mapper/plain');
+        await g.mount('/dev/mapper/plain', '/');
+        await g.write('/file', 'detached\n');
+      }
+      const run = [
+        '--run',
+        'run',
+        '--run',
+        'cryptsetup-open /dev/sda plain header:/dev/sdb',
+        '--run',
+        'mount-ro /dev/mapper/plain /',
+      ];
+      const args = ['--ro', '-a', data, '-a', header, '--keys-from-stdin', ...run, '--run', 'cat /file'];
+      expect(await cli(args, { input: 'secret\n' })).toMatchObject({ status: 0, stdout: 'detached\n\n' });
+    },
+    2 * MINUTE,
+  );
+
+  it(
     'the discovery loop opens it with a key for the device, its UUID, or anything',
     async () => {
       const plain = await GuestFS.open(disk, { readonly: true });

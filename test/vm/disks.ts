@@ -145,6 +145,24 @@ export class VmDisks {
     return sums;
   }
 
+  /** Linear, striped, mirrored and RAID volumes of a fixture, each written in several places. @returns what they hold, by name */
+  async volumes(fixture: string, names: readonly string[]): Promise<ReadonlyMap<string, string>> {
+    for (const [i, name] of names.entries()) {
+      writeFileSync(this.at(name), gunzipSync(readFileSync(join(FIXTURES, `${fixture}-${i + 1}.img.gz`))));
+    }
+    await using g = await GuestFS.open(names.map((name) => ({ path: this.at(name), format: 'raw' })));
+    const volumes = await g.lvs();
+    const sums = new Map<string, string>();
+    for (const [i, volume] of volumes.entries()) {
+      const size = await g.blockdevGetsize64(volume);
+      await g.pwriteDevice(volume, pattern(700, i), 100);
+      await g.pwriteDevice(volume, pattern(150_000, i + 1), 65_536 + 511);
+      await g.pwriteDevice(volume, pattern(6000, i + 2), size - 6000);
+    }
+    for (const volume of volumes) sums.set(volume, await deviceSum(g, volume));
+    return sums;
+  }
+
   [Symbol.dispose](): void {
     rmSync(this.folder, { recursive: true, force: true });
   }

@@ -9,6 +9,10 @@ import { hasVm, inVm, ntfs3Module, sections } from './vm.js';
 
 const TYPES = ['vfat', 'exfat', 'ntfs', 'ext4'] as const;
 const LIMIT = 900;
+/** Disks in the order of the script. */
+const FIRST = ['parts.raw', 'lvm.raw', 'luks.raw', 'thin-1.raw', 'thin-2.raw', 'bitlocker.raw'];
+const LINEAR = [1, 2, 3].map((n) => `linear-${n}.raw`);
+const RAID = [1, 2, 3, 4, 5, 6].map((n) => `raid-${n}.raw`);
 const SECOND = 1000;
 
 /** `sha256sum` of files below a folder, as paths and sums. */
@@ -16,6 +20,12 @@ function sumsIn(text: string): Record<string, string> {
   const lines = [...text.matchAll(/^([0-9a-f]{64}) [ *]\.(\/.*)$/gm)];
   return Object.fromEntries(lines.map(([, sum, path]) => [path!, sum!]));
 }
+
+/** A group and its volumes, as the script takes them. */
+const withGroup = (volumes: ReadonlyMap<string, string>): string => {
+  const names = [...volumes.keys()];
+  return [names[0]!.split('/')[2], ...names].join(' ');
+};
 
 const sorted = (sums: Sums): Sums => Object.fromEntries(Object.entries(sums).sort());
 
@@ -28,6 +38,8 @@ describe.runIf(hasVm('vgchange', 'cryptsetup', 'qemu-nbd', 'ntfs-3g'))('under a 
     luks: Awaited<ReturnType<VmDisks['luks']>>;
     thin: Awaited<ReturnType<VmDisks['thin']>>;
     bitlocker: BitlockerDisk;
+    linear: ReadonlyMap<string, string>;
+    raid: ReadonlyMap<string, string>;
   };
 
   beforeAll(
@@ -38,13 +50,13 @@ describe.runIf(hasVm('vgchange', 'cryptsetup', 'qemu-nbd', 'ntfs-3g'))('under a 
         luks: await disks.luks('luks.raw'),
         thin: await disks.thin(['thin-1.raw', 'thin-2.raw']),
         bitlocker: await bitlockerDisk(disks, 'bitlocker.raw', 'key.BEK'),
+        linear: await disks.volumes('linear', LINEAR),
+        raid: await disks.volumes('raid', RAID),
       };
       const volumes = [...made.thin.keys()];
       const script = readFileSync(join(import.meta.dirname, 'suite.sh'), 'utf8');
       const result = await inVm(script, {
-        disks: ['parts.raw', 'lvm.raw', 'luks.raw', 'thin-1.raw', 'thin-2.raw', 'bitlocker.raw'].map((name) =>
-          disks.at(name),
-        ),
+        disks: [...FIRST, ...LINEAR, ...RAID].map((name) => disks.at(name)),
         modules: [
           'vfat',
           'exfat',
@@ -68,6 +80,8 @@ describe.runIf(hasVm('vgchange', 'cryptsetup', 'qemu-nbd', 'ntfs-3g'))('under a 
           BITLK_SIZE: String(made.bitlocker.size),
           BITLK_COUNT: String(made.bitlocker.sums.length),
           BITLK_KEY: disks.at('key.BEK'),
+          LINEAR_VOLUMES: withGroup(made.linear),
+          RAID_VOLUMES: withGroup(made.raid),
         },
       });
       found = sections(result.stdout);
@@ -147,5 +161,22 @@ describe.runIf(hasVm('vgchange', 'cryptsetup', 'qemu-nbd', 'ntfs-3g'))('under a 
 
   it('decrypts BitLocker volumes of every method as they are here', () => {
     expect(section('bitlk').trim().split('\n')).toEqual(made.bitlocker.sums);
+  });
+
+  it.each(['linear', 'raid'] as const)(
+    '%s volumes hold what was written here, and all copies and parity agree',
+    (name) => {
+      const lines = section(name).trim().split('\n');
+      expect(lines.map((line) => line.split(' ').slice(0, 2))).toEqual(
+        [...made[name]].map(([volume, sum]) => [volume, sum]),
+      );
+      const mismatches = lines.map((line) => line.split(' ')[2]);
+      expect(mismatches.filter((count) => count !== '0' && count !== '-')).toEqual([]);
+      if (name === 'raid') expect(mismatches.filter((count) => count === '0').length).toBeGreaterThan(15);
+    },
+  );
+
+  it('vgck and pvck are content with every group and physical volume', () => {
+    expect(section('pvck').trim().split('\n').length).toBeGreaterThanOrEqual(11);
   });
 });

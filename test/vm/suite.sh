@@ -1,6 +1,6 @@
 # Runs in the virtual machine: mounts and activates what was written outside, with the kernel and its tools. Prints a section for each
 # subject; `failed` in it says that something went wrong. Disks: /dev/vda partitions, vdb LVM, vdc LUKS, vdd and vde thin volumes, vdf
-# BitLocker volumes of BITLK_SIZE bytes each.
+# BitLocker volumes of BITLK_SIZE bytes each, vdg to vdi linear and mirrored volumes, vdj to vdo RAID.
 set -u
 mkdir -p /run/m
 section() { echo "== $1"; shift; "$@" 2>&1 || echo "failed: $*"; }
@@ -54,6 +54,35 @@ thin() {
   vgchange -qq --config "$LVM" -an "$THIN_GROUP"
 }
 
+# GROUP VOLUME...: what each holds, and how many sectors its copies or parity do not agree about.
+group() {
+  local group=$1 volume name mismatches
+  shift
+  vgck --config "$LVM" "$group" || return 1
+  vgchange -qq --config "$LVM" -ay "$group" || return 1
+  for volume; do
+    name=$(dmsetup info -c --noheadings -o name "$volume")
+    mismatches=-
+    if dmsetup status "$name" | grep -q ' raid raid[14-9]' && dmsetup message "$name" 0 check; then
+      for _ in $(seq 300); do
+        set -- $(dmsetup status "$name")
+        [ "$8" = idle ] && break
+        sleep 0.1
+      done
+      mismatches=$9
+    fi
+    echo "$volume $(sha256sum < "$volume" | cut -d' ' -f1) $mismatches"
+  done
+  vgchange -qq --config "$LVM" -an "$group"
+}
+
+# What lvm2 says of the headers and the metadata of every physical volume.
+pvcks() {
+  for device in /dev/vd[d-e] /dev/vd[g-o]; do
+    pvck -qq --config "$LVM" "$device" && pvck --config "$LVM" --dump headers "$device" | grep -c 'mda_header_1.checksum' || return 1
+  done
+}
+
 bitlk() {
   local i=0 loop
   while [ $i -lt "$BITLK_COUNT" ]; do
@@ -85,4 +114,7 @@ section lvm lvm_volume
 section luks luks
 section thin thin
 section bitlk bitlk
+section linear group $LINEAR_VOLUMES
+section raid group $RAID_VOLUMES
+section pvck pvcks
 section end true

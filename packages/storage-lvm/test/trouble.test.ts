@@ -1,29 +1,12 @@
 import { MemoryDevice } from '@vmcraft/core/block';
 import type { BlockDevice } from '@vmcraft/core/contracts';
 import { describe, expect, it } from 'vitest';
-import type { ConfigSection, ConfigValue } from '../src/config-text.js';
-import { editGroup } from '../src/edit/edit-group.js';
+import type { ConfigSection } from '../src/config-text.js';
 import { createPhysicalVolume } from '../src/edit/physical-volume.js';
 import { scanGroups } from '../src/group-scan.js';
 import { ThinSuperblock } from '../src/layout-thin.js';
+import { edit, loseOrigin, segmentOf } from './edit-metadata.js';
 import { discover, expectedVolumes, fixtureDisks, sha256 } from './support.js';
-
-/** Change the metadata of the only group on some disks. */
-async function edit(
-  disks: readonly BlockDevice[],
-  change: (section: ConfigSection) => void,
-  name?: string,
-): Promise<void> {
-  const inputs = disks.map((device) => ({ device }));
-  const { groups } = await scanGroups(inputs, () => undefined);
-  await editGroup(groups[0]!, 'test', change, name);
-}
-
-/** The first segment of a volume. */
-function segmentOf(section: ConfigSection, volume: string): ConfigSection {
-  const lv = (section.get('logical_volumes') as ConfigSection).get(volume) as ConfigSection;
-  return lv.get('segment1') as ConfigSection;
-}
 
 async function readingOf(disks: readonly BlockDevice[], name: string): Promise<string> {
   const { tree } = await discover(disks);
@@ -196,13 +179,7 @@ describe('what is refused', () => {
 
   it('a snapshot whose origin lies on a missing disk says so', async () => {
     const disks = fixtureDisks('snapshot');
-    await edit(disks, (section) => {
-      const pvs = section.get('physical_volumes') as ConfigSection;
-      const lost = new Map<string, ConfigValue>(pvs.get('pv0') as ConfigSection);
-      lost.set('id', 'aaaaaa-aaaa-aaaa-aaaa-aaaa-aaaa-aaaaaa').set('device', '/dev/sdz');
-      pvs.set('pv1', lost);
-      segmentOf(section, 'origin').set('stripes', ['pv1', 0]);
-    });
+    await loseOrigin(disks);
     expect(await readingOf(disks, '/dev/vgsnap/small')).toMatch(
       /snapshot small: its origin origin is gone: .*physical volume aaaaaa-\S+, last seen as \/dev\/sdz, is missing/,
     );

@@ -54,6 +54,8 @@ export interface OpenByHand {
   readonly mapname: string;
   readonly readonly: boolean;
   readonly cryptType?: string | undefined;
+  /** Device that holds the header, when the container has it not on its own. */
+  readonly header?: string | undefined;
 }
 
 /**
@@ -64,14 +66,16 @@ export async function openByHand(g: Session, operation: string, request: OpenByH
   const { device: deviceName, mapname: volumeName, readonly } = request;
   if (volumeName === '' || volumeName.includes('/')) throw new UsageError(`'${volumeName}' is no name for a volume`);
   const device = g.device(deviceName, operation);
-  const { activator, tools } = await containersOf(g, containerType(device, request.cryptType));
+  const header = request.header === undefined ? undefined : g.device(request.header, operation);
+  const { activator, tools } = await containersOf(g, containerType(header ?? device, request.cryptType));
   if (g.storage.find(`/dev/mapper/${volumeName}`) !== undefined) {
     throw new FsError('EEXIST', { operation, path: `/dev/mapper/${volumeName}` });
   }
   await makeWay(g, operation, device, activator.name);
   const key = new TextEncoder().encode(request.key);
   try {
-    const wanted = { deviceName: device.name, key, volumeName, readonly };
+    const detached = header === undefined ? {} : { header: header.device };
+    const wanted = { deviceName: device.name, key, volumeName, readonly, ...detached };
     const volume = await tools.open(device.device, wanted, g.storage.context);
     await g.storage.adopt(activator, device.name, volume);
     g.opened.inspection = undefined;

@@ -85,15 +85,22 @@ export const luksActions = [
     theme: 'luks',
     group: 'luks',
     args: [device, key, mapname],
-    options: { readonly: Bool, crypttype: PlainString, cipher: PlainString },
+    options: { readonly: Bool, crypttype: PlainString, cipher: PlainString, header: PlainString },
     returns: 'void',
-    doc: 'Open an encrypted container; its contents are then `/dev/mapper/MAPNAME`. The type (`luks`, `bitlk`) is found unless `crypttype` names it.',
-    run: (g, name, secret, volume, { readonly, crypttype, cipher }) => {
+    doc: 'Open an encrypted container; its contents are then `/dev/mapper/MAPNAME`. The type (`luks`, `bitlk`) is found unless `crypttype` names it. `header` is the device that holds the header when it is detached: add its file as another disk.',
+    run: (g, name, secret, volume, { readonly, crypttype, cipher, header }) => {
       if (cipher !== undefined) {
         const reason = 'a cipher belongs to containers without a header (plain), which are not opened here';
         throw new CapabilityError({ capability: 'cipher', subject: 'cryptsetup_open', reason });
       }
-      const request = { device: name, key: secret, mapname: volume, readonly: readonly === true, cryptType: crypttype };
+      const request = {
+        device: name,
+        key: secret,
+        mapname: volume,
+        readonly: readonly === true,
+        cryptType: crypttype,
+        header,
+      };
       return openByHand(g, 'cryptsetup_open', request);
     },
   }),
