@@ -16,6 +16,7 @@ const SHAPES: readonly VolumeShape[] = [
   { size: 48 * MIB, cluster: 512 },
   { size: 96 * MIB, cluster: 4096, sector: 4096 },
   { size: 160 * MIB, cluster: 65536, sector: 2048 },
+  { size: 3072 * MIB, cluster: 2 * MIB, sector: 4096 },
   // So small that it is full most of the time.
   { size: 5 * MIB, cluster: 1024 },
 ];
