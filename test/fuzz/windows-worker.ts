@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto';
+import type { Session } from '@vmcraft/core/guest';
 import {
   InfFile,
   type InfTarget,
@@ -7,6 +9,7 @@ import {
   readSourceFiles,
 } from '@vmcraft/os-windows';
 import { readCatalog } from '../../packages/os-windows/src/catalog/catalog.js';
+import { verifySignature } from '../../packages/os-windows/src/catalog/signature.js';
 import { domainKey, HashCipher } from '../../packages/os-windows/src/sam/hash-cipher.js';
 import { UserField } from '../../packages/os-windows/src/sam/layout.js';
 import { userField, userName, withUserField } from '../../packages/os-windows/src/sam/user-value.js';
@@ -16,6 +19,15 @@ const TARGETS: readonly InfTarget[] = [
   { architecture: 'amd64', major: 10, minor: 0, build: 19045, productType: 1 },
   { architecture: 'x86', major: 6, minor: 1, build: 7601, productType: 3 },
 ];
+/** A session as far as hashing goes. */
+const hashing = {
+  platform: {
+    hash: (algorithm: string) => {
+      const hash = createHash(algorithm);
+      return { update: (bytes: Uint8Array) => void hash.update(bytes), digest: () => hash.digest('hex') };
+    },
+  },
+} as unknown as Session;
 const KEY = new Uint8Array(16).fill(1);
 
 function readInf(bytes: Uint8Array): void {
@@ -38,7 +50,9 @@ async function readUser(v: Uint8Array): Promise<void> {
 await mutateSample(async (kind, data) => {
   const bytes = data.read(0, data.size);
   if (kind === 'inf') readInf(bytes);
-  else if (kind === 'catalog') readCatalog(bytes, 'fuzz.cat');
-  else if (kind === 'user') await readUser(bytes);
+  else if (kind === 'catalog') {
+    verifySignature(hashing, bytes, 'fuzz.cat');
+    readCatalog(bytes, 'fuzz.cat');
+  } else if (kind === 'user') await readUser(bytes);
   else await domainKey(bytes, KEY);
 });

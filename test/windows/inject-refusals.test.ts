@@ -1,5 +1,15 @@
 import { execFileSync, spawn } from 'node:child_process';
-import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -13,6 +23,8 @@ import { portableExecutable } from './look-alike/machine-code.js';
 import { writePackage, writeVirtioTree } from './virtio-tree.js';
 
 const KILLS = 8;
+
+const SIGNED = fileURLToPath(new URL('../../../shared/data/driver/qemufwcfg', import.meta.url));
 
 describe.runIf(requireTools(...LOOK_ALIKE_NEEDS, 'genisoimage'))('driver injection that must not happen', () => {
   let folder = '';
@@ -89,6 +101,15 @@ describe.runIf(requireTools(...LOOK_ALIKE_NEEDS, 'genisoimage'))('driver injecti
       [join(folder, 'nowhere'), /No such file or directory/],
     ];
     for (const [path, message] of cases) expect(await refused(path)).toMatch(message);
+    if (existsSync(SIGNED)) {
+      const changed = join(folder, 'changed');
+      cpSync(SIGNED, changed, { recursive: true });
+      const catalog = readFileSync(join(changed, 'qemufwcfg.cat'));
+      // A letter of the name that the catalog has for its file.
+      catalog[catalog.indexOf(Buffer.from('q\0e\0m\0u'))]! ^= 1;
+      writeFileSync(join(changed, 'qemufwcfg.cat'), catalog);
+      expect(await refused(changed)).toMatch(/has a catalog qemufwcfg\.cat that was changed after it was signed/);
+    }
     expect(await refused(join(folder, 'virtio/viostor/w10/amd64'), 'gone.inf')).toMatch(/gone\.inf.*No such file/);
   });
 

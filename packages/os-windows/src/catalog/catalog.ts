@@ -25,7 +25,7 @@ export interface CatalogMember {
   readonly file?: string;
 }
 
-/** What a catalog says. Its signature is read, not verified: whom to trust is for the guest to decide. */
+/** What a catalog says. Whom to trust of its signers is for the guest to decide. */
 export interface Catalog {
   readonly members: readonly CatalogMember[];
   /** Common names of the certificates that signed it; empty when it is not signed. */

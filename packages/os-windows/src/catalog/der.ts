@@ -24,6 +24,8 @@ export interface DerElement {
   /** A view of its contents. */
   readonly content: Uint8Array;
   readonly contentAt: number;
+  /** A view of all of it, tag and length too. */
+  readonly whole: Uint8Array;
 }
 
 /** @throws CorruptImageError */
@@ -53,7 +55,8 @@ export function readElement(
   }
   const end = content + length;
   if (end > bytes.length) throw brokenDer(name, at, `an element of ${length} bytes ends behind what holds it`);
-  return { tag: bytes[from]!, at, content: bytes.subarray(content, end), contentAt: base + content, end };
+  const whole = bytes.subarray(from, end);
+  return { tag: bytes[from]!, at, content: bytes.subarray(content, end), contentAt: base + content, whole, end };
 }
 
 /** The elements that a constructed element, or a file, consists of. @throws CorruptImageError when they do not fill it */

@@ -2,6 +2,7 @@ import { CorruptImageError, FsError, UsageError, type VmcraftError } from '@vmcr
 import type { Session } from '@vmcraft/core/guest';
 import { type Catalog, readCatalog } from '../catalog/catalog.js';
 import { isCovered } from '../catalog/program-hash.js';
+import { verifySignature } from '../catalog/signature.js';
 import {
   describeTarget,
   type InfDevice,
@@ -140,7 +141,7 @@ class PackageReader {
         ? 'names no catalog'
         : broken === undefined
           ? `lacks its catalog ${name}`
-          : `has a catalog ${name} that is none (${broken})`;
+          : `has a catalog ${name} that ${broken}`;
     const why = 'a 64-bit Windows loads no unsigned driver';
     if (target.architecture !== 'x86' && checks.allowUnsigned !== true) {
       throw new UsageError(`${this.infName} ${reason}: ${why}`, { hint: 'allowUnsigned takes it all the same' });
@@ -149,12 +150,13 @@ class PackageReader {
     if (name !== undefined && bytes !== undefined) this.add(name.toLowerCase(), bytes);
   }
 
-  /** Take a catalog, or say why it is none. */
+  /** Take a catalog, or say what is wrong with it. */
   #open(name: string, bytes: Uint8Array): string | undefined {
     try {
+      if (verifySignature(this.g, bytes, name) === 'bad') return 'was changed after it was signed';
       this.#catalog = { name: name.toLowerCase(), content: readCatalog(bytes, name) };
     } catch (error) {
-      if (error instanceof CorruptImageError) return error.message;
+      if (error instanceof CorruptImageError) return `is none (${error.message})`;
       throw error;
     }
     this.add(name.toLowerCase(), bytes);

@@ -2,6 +2,7 @@ import { CorruptImageError } from '@vmcraft/core/errors';
 import type { Session } from '@vmcraft/core/guest';
 import { type Catalog, readCatalog } from '../catalog/catalog.js';
 import { isCovered } from '../catalog/program-hash.js';
+import { verifySignature } from '../catalog/signature.js';
 import { type GuestWindows, readGuestWindows } from '../drivers/guest-windows.js';
 import { describeTarget } from '../inf/index.js';
 import { requireMachineHive } from '../volume/hive-file.js';
@@ -29,7 +30,7 @@ export interface DeviceReport {
   readonly file?: string;
   /** Path of the catalog, `windows` for drivers that come with Windows, `embedded` for a signature in the file. */
   readonly catalog?: string;
-  /** Who signed the catalog, by the names in the certificates; not verified. */
+  /** Who signed the catalog, by the names in the certificates; whether they are to be trusted is for the guest to say. */
   readonly signers?: readonly string[];
   /** What is missing; empty when every link resolves. */
   readonly problems: readonly string[];
@@ -136,7 +137,10 @@ class Verifier {
         return { path: await this.volume.truePath(path), signers: catalog.signers };
       }
       const file = path.slice(path.lastIndexOf('/') + 1);
-      reason = catalog === undefined ? ` (${file} is none)` : ` that vouches for it (${file} does not know its file)`;
+      reason =
+        catalog === undefined
+          ? ` (${file} is none, or was changed after it was signed)`
+          : ` that vouches for it (${file} does not know its file)`;
     }
     if (inf === undefined && (await this.#isOfWindows(name))) return { path: 'windows' };
     if (own.length === 0) return {};
@@ -158,7 +162,8 @@ class Verifier {
   async #open(path: string): Promise<Catalog | undefined> {
     const bytes = await this.volume.read(path, MAX_CATALOG);
     try {
-      return bytes === undefined ? undefined : readCatalog(bytes, path);
+      if (bytes === undefined || verifySignature(this.volume.g, bytes, path) === 'bad') return undefined;
+      return readCatalog(bytes, path);
     } catch (error) {
       if (error instanceof CorruptImageError) return undefined;
       throw error;
