@@ -20,6 +20,8 @@ export class ProgramOutput {
   #stopped: 'time' | 'abort' | 'output' | undefined;
   #passing: Promise<void> = Promise.resolve();
   onLimit: () => void = () => undefined;
+  /** Told how many bytes have found their place, so that more may come. */
+  onTaken: (bytes: number) => void = () => undefined;
 
   constructor(
     private readonly options: CommandOptions,
@@ -31,8 +33,19 @@ export class ProgramOutput {
     this.#bytes += data.length;
     const { onOutput, outputLimit = onOutput === undefined ? OUTPUT_LIMIT : undefined } = this.options;
     if (outputLimit !== undefined && this.#bytes > outputLimit) this.stop('output', this.onLimit);
-    else if (onOutput === undefined) this.#kept[stream - 1]?.push(data);
-    else this.#passing = this.#passing.then(() => onOutput(stream, data));
+    else if (onOutput === undefined) {
+      this.#kept[stream - 1]?.push(data);
+      this.onTaken(data.length);
+    } else this.#pass(stream, data, onOutput);
+  }
+
+  #pass(stream: 1 | 2, data: Uint8Array, onOutput: NonNullable<CommandOptions['onOutput']>): void {
+    this.#passing = this.#passing.then(() => onOutput(stream, data));
+    // Whoever takes it no more gets no more; the error is told at the end.
+    this.#passing.then(
+      () => this.onTaken(data.length),
+      () => this.onLimit(),
+    );
   }
 
   stop(why: 'time' | 'abort' | 'output', kill: () => void): void {

@@ -74,6 +74,7 @@ async function run(
   const program = String(++count);
   const kill = (): void => void helper.request('kill', { program }).catch(() => undefined);
   output.onLimit = kill;
+  output.onTaken = (bytes) => void helper.request('taken', { program, bytes }).catch(() => undefined);
   const timer =
     options.timeout === undefined ? undefined : setTimeout(() => output.stop('time', kill), options.timeout);
   const abort = (): void => output.stop('abort', kill);

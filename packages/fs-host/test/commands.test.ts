@@ -58,6 +58,26 @@ describe.runIf(requireTools(...GUEST_NEEDS))('commands of the guest', { timeout:
     expect(bytes).toBeGreaterThanOrEqual(100 * 1024 * 1024);
   });
 
+  it('waits for whoever takes its output slowly, and ends when that fails', async () => {
+    let bytes = 0;
+    let most = 0;
+    const before = process.memoryUsage().arrayBuffers;
+    const onOutput = async (_stream: 1 | 2, chunk: Uint8Array): Promise<void> => {
+      if (bytes < 20 * 1024 * 1024) await new Promise((resolve) => setTimeout(resolve, 5));
+      bytes += chunk.length;
+      most = Math.max(most, process.memoryUsage().arrayBuffers - before);
+    };
+    await g.session.commands.run(['dd', 'if=/dev/zero', 'bs=1M', 'count=200'], { onOutput });
+    expect(bytes).toBeGreaterThanOrEqual(200 * 1024 * 1024);
+    expect(most).toBeLessThan(100 * 1024 * 1024);
+    const broken = () => Promise.reject(new Error('the disk of the host is full'));
+    await expect(g.session.commands.run(['yes'], { onOutput: broken })).rejects.toThrow('the disk of the host is full');
+    // It is killed while it waits.
+    const slow = () => new Promise<void>((resolve) => setTimeout(resolve, 2));
+    const late = g.session.commands.run(['yes'], { onOutput: slow, timeout: 500 });
+    await expect(late).rejects.toMatchObject({ code: 'VMC_LIMIT' });
+  });
+
   it('ends at its limits of time and output, or when it is cancelled; nothing of it goes on', async () => {
     const { commands } = g.session;
     await expect(commands.run(['sleep', '100'], { timeout: 300 })).rejects.toMatchObject({ code: 'VMC_LIMIT' });

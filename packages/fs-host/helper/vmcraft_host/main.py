@@ -2,6 +2,7 @@
 
 import errno
 import json
+import math
 import os
 import selectors
 import signal
@@ -14,6 +15,8 @@ from .limits import Limits
 from .tree import Tree
 
 CHUNK = 256 * 1024
+# Output of a program that the other side has not taken yet; it waits beyond that.
+WINDOW = 4 << 20
 
 
 class Program:
@@ -26,6 +29,8 @@ class Program:
         self.open = dict(fds)
         self.report = b''
         self.limits = limits
+        self.held = 0
+        self.waiting = []
 
 
 class Helper:
@@ -129,6 +134,20 @@ class Helper:
         program = self.programs.get(m['program'])
         if program is not None:
             os.kill(program.pid, signal.SIGKILL)
+            # What it has written still comes, and then the end.
+            self._resume(program, -math.inf)
+
+    def do_taken(self, m):
+        program = self.programs.get(m['program'])
+        if program is not None:
+            self._resume(program, program.held - m['bytes'])
+
+    def _resume(self, program, held):
+        program.held = held
+        if held < WINDOW:
+            for fd in program.waiting:
+                self.selector.register(fd, selectors.EVENT_READ, program)
+            program.waiting = []
 
     def pass_on(self, fd, program):
         data = os.read(fd, CHUNK)
@@ -138,6 +157,10 @@ class Helper:
                 program.report += data
             else:
                 send(1, {'id': program.request, 'more': True, 'stream': stream}, data)
+                program.held += len(data)
+                if program.held >= WINDOW:
+                    self.selector.unregister(fd)
+                    program.waiting.append(fd)
             return
         self.selector.unregister(fd)
         os.close(fd)
