@@ -7,7 +7,7 @@ import { fuzzGroup, type Sample } from './fuzz-group.js';
 const MADE = [
   ['btrfs', 'btrfs', ['-m', 'single', '-d', 'single'], '', 1],
   ['btrfs-mixed', 'btrfs', ['-M'], 'compress-force=zstd', 1],
-  ['btrfs-checksums-fit', 'btrfs-repaired', ['-m', 'single', '-d', 'single'], 'compress-force=lzo', 4],
+  ['btrfs-checksums-fit', 'btrfs-repaired', ['-m', 'single', '-d', 'single', '-R', 'quota'], 'compress-force=lzo', 4],
   ['btrfs-log', 'btrfs-repaired', ['-m', 'single', '-d', 'single'], 'compress-force=zlib', 3],
 ] as const;
 

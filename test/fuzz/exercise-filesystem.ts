@@ -22,11 +22,23 @@ export async function exerciseFs(driver: FsDriver, device: BlockDevice, write: b
     const failures: unknown[] = [];
     await walk(fs, fs.root, 0, { left: MAX_ENTRIES }, failures);
     await fs.statfs().catch((error: unknown) => failures.push(error));
+    await aboutSubvolumes(fs).catch((error: unknown) => failures.push(error));
     if (write) await change(fs).catch((error: unknown) => failures.push(error));
     if (failures.length > 0) throw failures[0];
   } finally {
     await fs.close();
   }
+}
+
+/** What a file system of several trees tells of them. */
+async function aboutSubvolumes(fs: FileSystem): Promise<void> {
+  if (!supports(fs, 'subvolumes')) return;
+  fs.members();
+  await fs.subvolumes();
+  await fs.defaultSubvolume();
+  await fs.subvolumeOf(fs.root);
+  await fs.quotaGroups();
+  await fs.hasPausedBalance();
 }
 
 /** Look at everything; a broken entry does not end the walk, as it would not end a user's. */

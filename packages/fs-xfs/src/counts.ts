@@ -1,8 +1,8 @@
 import { toSafeInteger } from '@vmcraft/core/binary';
 import { CorruptImageError } from '@vmcraft/core/errors';
-import { FreeSpace, FreeSpaceMagic, InodeInformation } from './layout.js';
-import { ReplayOverlay } from './replay-overlay.js';
-import type { Volume } from './volume.js';
+import { FREE_SPACE_CHECKSUM, FreeSpace, FreeSpaceMagic, InodeInformation } from './layout.js';
+import { isReplayed, ReplayOverlay } from './replay-overlay.js';
+import { type Volume, verifyChecksum } from './volume.js';
 
 /** How much is used, and how much is free. */
 export interface Counts {
@@ -27,7 +27,8 @@ export async function readCounts(volume: Volume): Promise<Counts> {
   };
 }
 
-async function sumOfGroups({ device, superblock, blockSize }: Volume): Promise<Counts> {
+async function sumOfGroups(volume: Volume): Promise<Counts> {
+  const { device, superblock, blockSize } = volume;
   const { agCount, agBlocks, sectorSize, dataBlocks } = superblock;
   const sum = { blocksFree: 0, inodes: 0, inodesFree: 0 };
   if (BigInt(agCount) > dataBlocks / BigInt(agBlocks) + 1n) throw malformed(0, 'there are more groups than blocks');
@@ -39,11 +40,21 @@ async function sumOfGroups({ device, superblock, blockSize }: Volume): Promise<C
     if (space.magic !== FreeSpaceMagic.space || inodes.magic !== FreeSpaceMagic.inodes) {
       throw malformed(start, 'the headers of an allocation group are missing');
     }
+    verifyHeader(volume, head, start, 1, FREE_SPACE_CHECKSUM.space, FreeSpace.name);
+    verifyHeader(volume, head, start, 2, FREE_SPACE_CHECKSUM.inodes, InodeInformation.name);
     sum.blocksFree += space.free + space.listed + space.trees;
     sum.inodes += inodes.count;
     sum.inodesFree += inodes.free;
   }
   return sum;
+}
+
+/** A header of an allocation group has a sector of its own, and a checksum that holds as long as replay did not change it. */
+function verifyHeader(volume: Volume, head: Uint8Array, start: number, sector: number, at: number, name: string): void {
+  const { sectorSize } = volume.superblock;
+  const offset = start + sector * sectorSize;
+  if (!volume.isChecked || isReplayed(volume.device, offset, sectorSize)) return;
+  verifyChecksum(head.subarray(sector * sectorSize, (sector + 1) * sectorSize), at, name, offset);
 }
 
 function malformed(offset: number, reason: string): CorruptImageError {

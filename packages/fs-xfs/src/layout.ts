@@ -68,6 +68,8 @@ export const FreeSpace = struct('xfs_agf', 64, {
   trees: [60, u32be],
 });
 export const InodeInformation = struct('xfs_agi', 32, { magic: [0, u32be], count: [16, u32be], free: [28, u32be] });
+/** Where version 5 has the checksums of both. */
+export const FREE_SPACE_CHECKSUM = { space: 216, inodes: 312 } as const;
 export const FreeSpaceMagic = { space: 0x58414746, inodes: 0x58414749 } as const;
 
 /** Chapter 16, "On-disk Inode", `xfs_dinode`; what follows `nextUnlinked` is of version 3 only. */

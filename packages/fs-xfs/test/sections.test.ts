@@ -5,7 +5,10 @@ import { MemoryDevice } from '@vmcraft/core/block';
 import type { NamedDevice } from '@vmcraft/core/contracts';
 import { listTree } from '@vmcraft/testkit';
 import { describe, expect, it } from 'vitest';
+import { readCounts } from '../src/counts.js';
 import { xfsDriver } from '../src/index.js';
+import { ReplayOverlay } from '../src/replay-overlay.js';
+import { openVolume } from '../src/volume.js';
 
 const FOLDER = join(import.meta.dirname, 'fixtures');
 const imageOf = (name: string): MemoryDevice =>
@@ -99,5 +102,24 @@ describe('XFS over several devices', () => {
     await expect(open(imageOf('realtime'), { others: [{ name: '/dev/sdb', device: foreign }] })).rejects.toMatchObject({
       code: 'VMC_UNSUPPORTED',
     });
+  });
+
+  it('one flipped bit in the header of an allocation group that replay left alone is noticed', async () => {
+    const counts = async (device: MemoryDevice) => readCounts(await openVolume(new ReplayOverlay(device)));
+    const good = imageOf('realtime');
+    expect((await counts(good)).inodes).toBeGreaterThan(0);
+    const { agCount, agBlocks, blockSize, sectorSize } = (await openVolume(good)).superblock;
+    for (let group = 0; group < agCount; group++) {
+      for (const [sector, name] of [
+        [1, /xfs_agf/],
+        [2, /xfs_agi/],
+      ] as const) {
+        const device = imageOf('realtime');
+        const at = group * agBlocks * blockSize + sector * sectorSize + 100;
+        const [byte = 0] = await device.read(at, 1);
+        await device.write(at, Uint8Array.of(byte ^ 1));
+        await expect(counts(device)).rejects.toMatchObject({ code: 'VMC_CORRUPT', message: name });
+      }
+    }
   });
 });
