@@ -154,7 +154,8 @@ function trim(device: BlockDevice, size: number, structure: string): BlockDevice
 }
 
 function missing(structure: string, columns: readonly Column[]): CorruptImageError {
-  const names = columns.filter((c) => c.device === undefined).map((c) => c.diskName);
-  const reason = `disk ${[...new Set(names)].join(', ')} of it is missing: open the guest with all of its disks`;
+  const names = [...new Set(columns.filter((c) => c.device === undefined).map((c) => c.diskName))];
+  const lost = names.length === 1 ? `disk ${names[0]} of it is missing` : `disks ${names.join(', ')} of it are missing`;
+  const reason = `${lost}: open the guest with all of its disks`;
   return new CorruptImageError({ structure, reason });
 }

@@ -80,6 +80,19 @@ describe.runIf(requireTools('cryptsetup'))('containers that cryptsetup made', ()
     }
   });
 
+  it('a reencryption that was begun is refused by name, whatever the passphrase', async () => {
+    using file = new ContainerFile(20 * MiB);
+    const quick = ['--pbkdf', 'pbkdf2', '--pbkdf-force-iterations', '1000', '--key-file', file.keyFile];
+    file.cryptsetup('luksFormat', ...quick, file.path);
+    expect((await open(file.load())).device.size).toBe(4 * MiB);
+    file.cryptsetup('reencrypt', '--init-only', '--force-offline-reencrypt', ...quick, file.path);
+    expect(file.cryptsetup('luksDump', file.path)).toContain('online-reencrypt');
+    await expect(open(file.load())).rejects.toMatchObject({
+      code: 'VMC_UNSUPPORTED',
+      message: expect.stringContaining('reencryption in progress'),
+    });
+  });
+
   it('several slots, unbound ones, and a token that stays', async () => {
     using file = new ContainerFile(24 * MiB);
     file.cryptsetup('luksFormat', '--type', 'luks2', ...QUICK2, file.path, file.keyFile);

@@ -186,6 +186,8 @@ describe('what is refused', () => {
     const patches: readonly (readonly [name: string, at: number, bytes: number[], reason: RegExp])[] = [
       ['raid5-12', 8 + 3, [0x80], /features 0x80000000 that are not known/],
       ['raid5-12', 72, [7], /an array of level raid7/],
+      ['raid5-12', 72, [0xfc, 0xff, 0xff, 0xff], /an array of level multipath/],
+      ['raid5-12', 72, [0xfb, 0xff, 0xff, 0xff], /an array of level faulty/],
       ['raid5-12', 76, [9], /raid5 has no layout 9/],
       ['raid6-parity-last', 76, [99], /raid6 has no layout 99/],
       ['raid10-12', 76, [0, 0], /no RAID 10/],

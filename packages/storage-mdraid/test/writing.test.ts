@@ -114,4 +114,15 @@ describe('a member that was left out while the array was written', () => {
     await expect(array.device.write(0, new Uint8Array(1))).rejects.toMatchObject({ code: 'VMC_READ_ONLY' });
     expect(await sha256(array.device)).toBe(EXPECTED.get('raid5-bitmap')!.sha256);
   });
+
+  it('a bitmap of a cluster does, too', async () => {
+    const members = fixtureMembers('raid5-bitmap').slice(1);
+    for (const member of members) {
+      const { bitmapOffset } = (await readSuperblock(member))!;
+      await member.write(bitmapOffset! + 4, Uint8Array.of(5));
+    }
+    const { array, text } = await discover(members);
+    expect(text()).toContain('unsupported: a write-intent bitmap of version 5');
+    await expect(array.device.write(0, new Uint8Array(1))).rejects.toMatchObject({ code: 'VMC_READ_ONLY' });
+  });
 });
