@@ -5,11 +5,10 @@ import { join } from 'node:path';
 import { MemoryDevice } from '@vmcraft/core/block';
 import type { FileSystem, FsAbilities } from '@vmcraft/core/contracts';
 import { fatDriver } from '@vmcraft/fs-fat';
-import { requireTools } from '@vmcraft/testkit';
+import { requireTools, saveImage } from '@vmcraft/testkit';
 import { execaSync } from 'execa';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { saveImage } from './save-image.js';
 import { applyTo, operations, readTree, TreeModel } from './tree-model.js';
 
 const MIB = 1024 * 1024;

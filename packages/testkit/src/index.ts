@@ -28,11 +28,13 @@ export { type OsInspectorFixture, osInspectorCompliance } from './compliance/os-
 export { type StorageActivatorFixture, storageActivatorCompliance } from './compliance/storage-activator.js';
 export { gather, pattern, rejectsWith, sameBytes } from './expectations.js';
 export * from './faults/index.js';
+export { contentsOf, listEntries, namesIn, nodeAt, nodesBelow } from './file-system-walk.js';
 export { ReferenceBackend } from './reference/memory-backend.js';
 export { MemoryFiles } from './reference/memory-files.js';
 export { ReferenceFsDriver } from './reference/memory-fs-driver.js';
 export { type MemoryFileMap, MemoryView, ReferenceInspector } from './reference/memory-os.js';
 export { ReferenceActivator, referenceMember } from './reference/memory-storage.js';
 export { type CollectedResult, collect, type TestRunner } from './runner.js';
+export { saveImage } from './save-image.js';
 export { findTool, requireTools, withSteadyClock } from './tools.js';
 export { type ListingOptions, listHostTree, listTree } from './tree-listing.js';

@@ -8,6 +8,7 @@ export * from './filesystem.js';
 export * from './guest-link.js';
 export * from './host.js';
 export * from './io.js';
+export * from './mount-options.js';
 export * from './os.js';
 export * from './platform.js';
 export * from './plugin.js';
