@@ -13,7 +13,7 @@ import { Attachments } from './attachments.js';
 import { HostHelper } from './helper.js';
 import { HostFileSystem } from './host-filesystem.js';
 import { canMount, HOST_TYPES, mountCommand } from './mount-methods.js';
-import { hostAvailability, hostMeans } from './requirements.js';
+import { helperMode, hostAvailability, hostMeans } from './requirements.js';
 import { ScratchDevice } from './scratch-device.js';
 
 /** Name of the driver in selections and messages. */
@@ -78,7 +78,7 @@ export class HostFsDriver implements FsDriver {
   async available(type?: string, readonly = false): Promise<Availability> {
     const host = await hostAvailability();
     if (!host.available || type === undefined) return host;
-    const way = await canMount(type, readonly, process.getuid?.() === 0);
+    const way = await canMount(type, readonly, (await helperMode()) === 'root');
     return way.available ? host : way;
   }
 

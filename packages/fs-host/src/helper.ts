@@ -64,7 +64,7 @@ export class HostHelper {
     await reapLeftovers();
     const folder = await makeFolder();
     const isolation = ['--mount', '--pid', '--fork', '--kill-child=KILL', '--propagation', 'private'];
-    if (means.mode === 'user') isolation.push('--user', '--map-auto', '--map-root-user');
+    if (means.makesUsers) isolation.push('--user', '--map-auto', '--map-root-user');
     const words = [...isolation, means.python, '-IBc', START, PROGRAM, folder, means.mode];
     // A process group of its own: an interrupt typed at the terminal must not end it in the middle of a commit.
     const child = spawn(means.unshare, words, { stdio: 'pipe', detached: true, env: ENVIRONMENT, cwd: '/' });

@@ -42,6 +42,8 @@ export interface UserHost {
   readonly hasRange?: boolean;
   /** Files of the host that the user cannot use: programs count as not installed. */
   readonly without?: readonly string[];
+  /** A command that runs the program instead, as `unshare` does. */
+  readonly within?: readonly string[];
   /** Further variables of the environment. */
   readonly env?: Readonly<Record<string, string>>;
   /** What other files of the host say. */
@@ -78,7 +80,7 @@ export class OrdinaryUser {
 
   /** `vmcraft` as that user. */
   async vmcraft(words: readonly string[], host: UserHost = {}): Promise<UserResult> {
-    const { isKnown = true, hasRange = true, without = [], files = {}, env = {} } = host;
+    const { isKnown = true, hasRange = true, without = [], files = {}, env = {}, within = [] } = host;
     const users = await readFile('/etc/passwd', 'utf8');
     const entry = `${USER}:x:${UID}:${UID}::${this.at('')}:/bin/sh\n`;
     await writeFile(join(this.folder, 'passwd'), isKnown ? users + entry : users);
@@ -93,7 +95,7 @@ export class OrdinaryUser {
     const program = [join(this.folder, 'node'), join(this.folder, 'repository/bin/vmcraft')];
     return collect(
       'unshare',
-      [...become, this.folder, REPOSITORY, process.execPath, ...over, '--', ...program, ...words],
+      [...become, this.folder, REPOSITORY, process.execPath, ...over, '--', ...within, ...program, ...words],
       { HOME: this.at(''), ...env },
     );
   }

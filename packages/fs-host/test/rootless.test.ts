@@ -55,6 +55,15 @@ describe.runIf(requireTools(...GUEST_NEEDS, ...USER_NEEDS))('without root', { ti
     await run('e2fsck', ['-fn', disk]);
   });
 
+  it('root of a user namespace, as in a container, works alike', async () => {
+    const within = ['unshare', '--user', '--map-auto', '--map-root-user', '--mount', '--'];
+    const { status, stdout, stderr } = await inGuest('id -u; echo contained > /root/contained', { within });
+    expect(status, stderr).toBe(0);
+    expect(stdout).toBe('0\n');
+    expect((await run('debugfs', ['-R', 'cat /root/contained', disk])).stdout).toBe('contained\n');
+    await run('e2fsck', ['-fn', disk]);
+  });
+
   it('a command that fails, or that is killed at its limit, leaves the disk as it was', async () => {
     const before = (await run('sha256sum', [disk])).stdout;
     expect((await inGuest('rm -rf /bin/* /etc; exit 9')).status).toBe(9);
@@ -76,6 +85,15 @@ describe.runIf(requireTools(...GUEST_NEEDS, ...USER_NEEDS))('without root', { ti
   });
 
   /** What the host lacks, and what is said. An appliance would be the last resort: it is not there either. */
+  const bare = [
+    'unshare',
+    '--user',
+    '--map-root-user',
+    'setpriv',
+    '--inh-caps=-all',
+    '--bounding-set=-sys_admin',
+    '--',
+  ];
   const refusals: readonly (readonly [what: string, host: UserHost, said: RegExp])[] = [
     ['newuidmap', { without: ['/usr/bin/newuidmap'] }, /needs newuidmap.*\(install uidmap\)/s],
     ['a range of ids', { hasRange: false }, /needs a range of ids for vmcraft-test.*subuid\(5\)/s],
@@ -92,6 +110,7 @@ describe.runIf(requireTools(...GUEST_NEEDS, ...USER_NEEDS))('without root', { ti
       /qemu-storage-daemon.*install qemu-system-common/s,
     ],
     ['/dev/fuse', { without: ['/dev/fuse'] }, /\/dev\/fuse cannot be opened/],
+    ['CAP_SYS_ADMIN', { within: bare }, /root may not mount here: it lacks CAP_SYS_ADMIN.*--cap-add SYS_ADMIN/s],
     ['python3', { without: ['/usr/bin/python3'] }, /python3 is not installed.*install python3/s],
   ];
   for (const [what, host, said] of refusals) {
