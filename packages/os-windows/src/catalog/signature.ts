@@ -23,6 +23,8 @@ const RSA_SIGNATURES: ReadonlySet<string> = new Set([
 /** Bytes of a public key's modulus and exponent. */
 const MAX_MODULUS = 2048;
 const MAX_EXPONENT = 8;
+/** Each costs a computation with its key; catalogs have one, or one for each hash. */
+const MAX_SIGNERS = 16;
 const SIGNED_ATTRIBUTES = 0xa0;
 
 /**
@@ -58,21 +60,23 @@ class SignatureReader {
 
   read(bytes: Uint8Array): SignatureState {
     const wrapped = this.#children(readElement(this.name, bytes))[1];
-    const signed = this.#children(this.#children(this.#need(wrapped))[0]!);
+    const signed = this.#children(this.#children(wrapped)[0]);
     const infos = signed.at(-1);
     if (infos?.tag !== Tag.set || signed.length < 4) return 'none';
-    const list = this.#children(this.#need(this.#children(this.#need(signed[2]))[1]))[0];
+    const list = this.#children(this.#need(this.#children(signed[2])[1]))[0];
     const keys = new Map<string, PublicKey | undefined>();
     for (const certificate of signed.filter(({ tag }) => tag === Tag.context0).flatMap((c) => this.#children(c))) {
       keys.set(...this.#key(certificate));
     }
-    const states = this.#children(infos).map((info) => this.#state(info, this.#need(list), keys));
+    const signers = this.#children(infos);
+    if (signers.length > MAX_SIGNERS) throw brokenDer(this.name, infos.at, `it has ${signers.length} signers`);
+    const states = signers.map((info) => this.#state(info, this.#need(list), keys));
     if (states.length === 0) return 'none';
     return states.find((state) => state === 'bad') ?? states.find((state) => state === 'unknown') ?? 'good';
   }
 
-  #children(element: DerElement): DerElement[] {
-    return childrenOf(this.name, element);
+  #children(element: DerElement | undefined): DerElement[] {
+    return childrenOf(this.name, this.#need(element));
   }
 
   #need(element: DerElement | undefined): DerElement {
@@ -82,11 +86,11 @@ class SignatureReader {
 
   /** Serial number, and the key if it is one of RSA. RFC 5280, section 4.1; RFC 8017, appendix A.1.1. */
   #key(certificate: DerElement): [string, PublicKey | undefined] {
-    const body = this.#children(this.#need(this.#children(certificate)[0]));
+    const body = this.#children(this.#children(certificate)[0]);
     const fields = body[0]?.tag === Tag.context0 ? body.slice(1) : body;
     const serial = toHex(this.#need(fields[0]).content);
-    const [algorithm, bits] = this.#children(this.#need(fields[5]));
-    if (objectId(this.#children(this.#need(algorithm))[0]) !== RSA) return [serial, undefined];
+    const [algorithm, bits] = this.#children(fields[5]);
+    if (objectId(this.#children(algorithm)[0]) !== RSA) return [serial, undefined];
     // The first byte of a bit string counts unused bits; a key has none.
     const key = this.#children(readElement(this.name, this.#need(bits).content.subarray(1)));
     const modulus = this.#need(key[0]).content;
@@ -100,12 +104,12 @@ class SignatureReader {
   /** RFC 2315, section 9.2 and 9.3. */
   #state(info: DerElement, list: DerElement, keys: ReadonlyMap<string, PublicKey | undefined>): SignatureState {
     const fields = this.#children(info);
-    const serial = toHex(this.#need(this.#children(this.#need(fields[1]))[1]).content);
-    const algorithm = HASHES[objectId(this.#children(this.#need(fields[2]))[0])];
+    const serial = toHex(this.#need(this.#children(fields[1])[1]).content);
+    const algorithm = HASHES[objectId(this.#children(fields[2])[0])];
     const attributes = fields[3]?.tag === SIGNED_ATTRIBUTES ? fields[3] : undefined;
     const [cipher, signature] = fields.slice(attributes === undefined ? 3 : 4);
     const key = keys.get(serial);
-    const isRsa = RSA_SIGNATURES.has(objectId(this.#children(this.#need(cipher))[0]));
+    const isRsa = RSA_SIGNATURES.has(objectId(this.#children(cipher)[0]));
     if (algorithm === undefined || key === undefined || !isRsa) return 'unknown';
     const digest = this.#hash(algorithm, list.content);
     if (attributes === undefined) return this.#isSigned(key, algorithm, digest, signature) ? 'good' : 'bad';
@@ -119,7 +123,7 @@ class SignatureReader {
   #isDigest(attribute: DerElement, digest: Uint8Array): boolean {
     const [type, values] = this.#children(attribute);
     if (objectId(type) !== MESSAGE_DIGEST) return false;
-    const value = this.#children(this.#need(values))[0];
+    const value = this.#children(values)[0];
     return value?.tag === Tag.octetString && equalBytes(value.content, digest);
   }
 
