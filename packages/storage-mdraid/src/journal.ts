@@ -23,7 +23,8 @@ export interface JournalPages {
 /**
  * What the write journal of an array holds, as md finds it when it assembles the array (Linux Documentation/driver-api/md/raid5-cache.rst,
  * include/uapi/linux/raid/md_p.h): blocks from its tail on, as long as numbers, places and checksums fit.
- * @throws MissingMemberError when the journal is not there; CorruptImageError when its first block is damaged; LimitExceededError
+ * @throws MissingMemberError when the journal is not there; CorruptImageError when its first block is damaged, or a whole
+ *   one has entries that are not known; LimitExceededError
  */
 export async function readJournal(set: ArraySet): Promise<JournalPages | undefined> {
   const { superblock, journal, title } = set;
@@ -46,8 +47,6 @@ interface Payload {
 
 class JournalReader {
   readonly #pages = new Map<number, number>();
-  /** Pages of each stripe that are in the journal, by the sector of the stripe on the members. */
-  readonly #stripes = new Map<bigint, Set<number>>();
   readonly #ring: number;
   readonly #seed: number;
   #isEmpty = true;
@@ -105,7 +104,11 @@ class JournalReader {
     sealed.fill(0, 4, 8);
     if (crc32cRaw(this.#seed, sealed) >>> 0 !== block.checksum) return undefined;
     const payloads = payloadsOf(data, block.metaSize);
-    if (payloads === undefined) return undefined;
+    if (payloads === undefined) {
+      const offset = this.journal.superblock.dataOffset + at;
+      const reason = `a block of the write journal of ${this.set.title} is whole, and has entries that are not known`;
+      throw new CorruptImageError({ structure: JournalPayload.name, offset, reason });
+    }
     let page = this.#after(at);
     for (const { checksums } of payloads) {
       for (const checksum of checksums) {
@@ -118,34 +121,27 @@ class JournalReader {
 
   #take({ type, location, stripes, checksums }: Payload, page: number): void {
     if (type === PAYLOAD.flush) {
-      for (const stripe of stripes) {
-        for (const own of this.#stripes.get(stripe) ?? []) this.#pages.delete(own);
-        this.#stripes.delete(stripe);
-      }
+      for (const stripe of stripes) this.#flush(Number(stripe) * SECTOR);
       return;
     }
     this.#isEmpty = false;
     if (type !== PAYLOAD.data) return;
     const { dataOffset } = this.journal.superblock;
     for (let i = 0, from = page; i < checksums.length; i++, from = this.#after(from)) {
-      const place = location + i * JOURNAL_BLOCK;
-      this.#pages.set(place, dataOffset + from);
-      const stripe = this.#stripeOf(place);
-      const own = this.#stripes.get(stripe) ?? new Set();
-      this.#stripes.set(stripe, own.add(place));
+      this.#pages.set(location + i * JOURNAL_BLOCK, dataOffset + from);
     }
     if (this.#pages.size > MAX_PAGES) {
       throw new LimitExceededError({ limit: 'pages of a write journal', value: this.#pages.size, max: MAX_PAGES });
     }
   }
 
-  /** Sector on the members at which the stripe of a page lies. */
-  #stripeOf(place: number): bigint {
+  /** The members have what lies at a place of theirs: a page in each of their columns. */
+  #flush(place: number): void {
     const { superblock, title } = this.set;
     const { chunkSize, disks } = superblock;
     const columns = disks - parityOf(superblock, title)[1];
-    const stripe = Math.floor(place / chunkSize / columns) * chunkSize + (place % chunkSize);
-    return BigInt(stripe / SECTOR);
+    const first = Math.floor(place / chunkSize) * columns * chunkSize + (place % chunkSize);
+    for (let column = 0; column < columns; column++) this.#pages.delete(first + column * chunkSize);
   }
 
   #after(at: number): number {
