@@ -29,6 +29,7 @@ export class LogReplay {
     for (const item of this.#inodes.values()) await this.#inode(item);
     await this.#each(Type.xattrItem, async (item) => this.items.put(item));
     await this.#each(Type.extentData, (item) => this.#extent(item));
+    for (const objectid of this.#inodes.keys()) await this.#countBytes(objectid);
     await this.#each(Type.inodeRef, (item) => this.#reference(item));
     await this.#each(Type.inodeExtref, (item) => this.#reference(item));
     await this.#each(Type.dirLogIndex, (item) => this.#missingFromRange(item));
@@ -50,8 +51,9 @@ export class LogReplay {
     if (generation === 0 && known !== undefined) return;
     const isDir = (mode & S_IFMT) === S_IFDIR;
     const data = item.data.slice();
-    // A directory's size follows from its entries.
-    if (isDir) InodeItem.encodeInto({ size: known === undefined ? 0 : InodeItem.decode(known.data).size }, data);
+    const before = known === undefined ? { size: 0, nbytes: 0 } : InodeItem.decode(known.data);
+    // A directory's size follows from its entries. What is logged of allocated bytes means nothing: they follow from the extents.
+    InodeItem.encodeInto({ nbytes: before.nbytes, ...(isDir ? { size: before.size } : {}) }, data);
     this.items.put({ ...item, data });
     for await (const old of this.#treeItems(objectid, Type.xattrItem)) this.items.remove(old);
     if ((mode & S_IFMT) === S_IFREG) await this.#cut(objectid, alignUp(size, SECTOR), LAST_OFFSET);
@@ -62,6 +64,22 @@ export class LogReplay {
     if (inode === undefined || InodeItem.decode(inode.data).generation === 0) return;
     await this.#cut(item.objectid, item.offset, item.offset + lengthOf(item));
     this.items.put(item);
+  }
+
+  /** Allocated bytes of a regular file: those of its extents but holes. */
+  async #countBytes(objectid: number): Promise<void> {
+    const item = await this.items.find({ objectid, type: Type.inodeItem, offset: 0 });
+    if (item === undefined || (InodeItem.decode(item.data).mode & S_IFMT) !== S_IFREG) return;
+    const from = { objectid, type: Type.extentData, offset: 0 };
+    let nbytes = 0;
+    for await (const { data } of this.items.range(from, { ...from, offset: LAST_OFFSET })) {
+      const { type, ramBytes } = FileExtentHead.decode(data);
+      if (type === ExtentType.inline) nbytes += Number(ramBytes);
+      else if (FileExtentItem.decode(data).diskBytenr !== 0n) nbytes += Number(FileExtentItem.decode(data).numBytes);
+    }
+    const data = item.data.slice();
+    InodeItem.encodeInto({ nbytes }, data);
+    this.items.put({ ...item, data });
   }
 
   /** Take [from, to) away from the extents of a file. */

@@ -46,6 +46,24 @@ describe('Btrfs of mkfs.btrfs that the kernel filled', () => {
   );
 });
 
+describe('a log tree', () => {
+  it('is replayed: what is read is what the kernel recovered', async () => {
+    const devices = await devicesOf('logged');
+    expect(await seenOf(devices)).toEqual({
+      tree: linesOf('logged-tree.txt'),
+      attributes: linesOf('logged-attributes.txt'),
+    });
+    await using fs = await openFirst(devices);
+    for (const line of linesOf('logged-blocks.txt')) {
+      const [path = '', blocks] = line.split(' ');
+      let node = fs.root;
+      for (const name of path.split('/')) node = (await fs.lookup(node, name))!;
+      expect((await fs.stat(node)).blocks, path).toBe(Number(blocks));
+    }
+    expect(linesOf('logged-tree.txt').filter((line) => !tree.includes(line)).length).toBeGreaterThan(8);
+  });
+});
+
 describe('a seed device', () => {
   it('is needed by what grew from it, and the error names it', async () => {
     const [grown, seed] = await devicesOf('sprout');
