@@ -14,6 +14,7 @@ import { HostHelper } from './helper.js';
 import { HostFileSystem } from './host-filesystem.js';
 import { canMount, HOST_TYPES, mountCommand } from './mount-methods.js';
 import { helperMode, hostAvailability, hostMeans } from './requirements.js';
+import { safeOptions } from './safe-options.js';
 import { ScratchDevice } from './scratch-device.js';
 
 /** Name of the driver in selections and messages. */
@@ -121,16 +122,18 @@ export class HostFsDriver implements FsDriver {
       const reason = command.remedy === undefined ? command.lack : `${command.lack} (${command.remedy})`;
       throw new CapabilityError({ capability: `mount ${identity.type}`, subject: 'this host', reason });
     }
+    const mountOptions = safeOptions(options.mountOptions ?? []);
     const members = [device, ...(await membersOf(device, identity.type, options))];
     const isPool = identity.type === POOL;
     const devices = isPool && readonly ? members.map((member) => new ScratchDevice(member)) : members;
     const attached = await attachments.acquire(devices, !isPool && isAttachedReadonly(device, identity.type, readonly));
     const attachment = attached[0] as Attachment;
     const mount = String(++count);
-    const given = [...attached.slice(1).map(({ path }) => `device=${path}`), ...(options.mountOptions ?? [])];
+    const given = [...attached.slice(1).map(({ path }) => `device=${path}`), ...mountOptions];
     const always = 'type' in command ? command.options : [];
     const pool = isPool ? { pool: identity.uuid ?? '' } : {};
-    const how = { ...command, ...pool, options: [...always, ...given] };
+    // Ours come last, and count.
+    const how = { ...command, ...pool, options: [...given, ...always] };
     const detach = (): Promise<void> => attachments.release(devices);
     try {
       await helper.request('mount', { mount, attachment: attachment.id, readonly, ...how });

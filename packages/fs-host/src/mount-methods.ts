@@ -25,18 +25,20 @@ const FUSE_EXT: Method = {
   unprivileged: true,
   from: 'fuse2fs',
 };
+/** A superblock may say that an error should make the kernel panic. */
+const CALM = 'errors=remount-ro';
 const kernel = (type: string, ...options: string[]): Method => ({ kernel: type, options });
 
 /** Ways to mount each type, best first. `nouuid`: the guest may be a copy of a system that this host has mounted. */
 const METHODS: Readonly<Record<string, readonly Method[]>> = {
-  ext2: [kernel('ext2'), kernel('ext4'), FUSE_EXT],
-  ext3: [kernel('ext4'), kernel('ext3'), FUSE_EXT],
-  ext4: [kernel('ext4'), FUSE_EXT],
+  ext2: [kernel('ext2', CALM), kernel('ext4', CALM), FUSE_EXT],
+  ext3: [kernel('ext4', CALM), kernel('ext3', CALM), FUSE_EXT],
+  ext4: [kernel('ext4', CALM), FUSE_EXT],
   xfs: [kernel('xfs', 'nouuid')],
   btrfs: [kernel('btrfs')],
   f2fs: [kernel('f2fs')],
-  jfs: [kernel('jfs')],
-  nilfs2: [kernel('nilfs2')],
+  jfs: [kernel('jfs', CALM)],
+  nilfs2: [kernel('nilfs2', CALM)],
   reiserfs: [kernel('reiserfs')],
   hfsplus: [kernel('hfsplus')],
   udf: [kernel('udf')],

@@ -3,7 +3,7 @@ import { requireTools } from '@vmcraft/testkit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { GuestFS } from '../../vmcraft/src/index.js';
 import { GUEST_NEEDS, smallGuest } from './small-guest.js';
-import { type TestImage, traces } from './support.js';
+import { run, type TestImage, traces } from './support.js';
 
 const GUEST_PASSWD = 'root:x:0:0:the guest:/root:/bin/sh\n';
 
@@ -143,3 +143,49 @@ describe.runIf(requireTools(...GUEST_NEEDS))('a hostile program and /proc', { ti
     expect(await g.sh('ls /proc/self/root/etc')).toBe('hostname\npasswd\n');
   });
 });
+
+describe.runIf(requireTools(...GUEST_NEEDS))('mount points of a hostile guest', { timeout: 60_000 }, () => {
+  it('lie within it, whatever `..` and links they have', async () => {
+    const [image, other] = [await smallGuest(true), await smallGuest(true)];
+    const g = await GuestFS.open([image.path, other.path], { format: 'raw' });
+    await g.mount('/dev/sda', '/');
+    await g.mkdir('/a');
+    await g.lnS('../../../../../../a', '/down');
+    const before = await readFile('/proc/self/mountinfo', 'utf8');
+    for (const point of ['/../../../tmp', '/tmp/../../usr/../../root', '/down']) {
+      await g.mountRo('/dev/sdb', point);
+      const place = { '/../../../tmp': '/tmp', '/down': '/a' }[point] ?? '/root';
+      expect(await g.sh(`cat ${place}/etc/hostname; ls -d ${place}/../bin`), point).toBe(`small\n${place}/../bin\n`);
+      expect(await g.sh('cut -d" " -f5 /proc/self/mountinfo 2>/dev/null || ls /proc')).not.toContain('vmcraft-host');
+      await g.umount(place);
+    }
+    expect(await readFile('/proc/self/mountinfo', 'utf8')).toBe(before);
+    await g.rollback();
+    expect(await traces()).toEqual([]);
+    for (const each of [image, other]) await each.dispose();
+  });
+});
+
+describe.runIf(requireTools(...GUEST_NEEDS, 'tune2fs'))(
+  'a hostile superblock, and hostile options',
+  { timeout: 60_000 },
+  () => {
+    it('make no kernel panic, and name no device of this host', async () => {
+      const image = await smallGuest(false);
+      await run('tune2fs', ['-e', 'panic', image.path]);
+      const g = await GuestFS.open(image.path, { format: 'raw', backend: 'host' });
+      await g.mount('/dev/sda', '/');
+      expect(await helperMounts()).toEqual([expect.stringMatching(/errors=remount-ro/)]);
+      await g.umountAll();
+      for (const option of ['errors=panic', 'device=/dev/vda', 'logdev=/dev/vda', 'journal_path=/dev/vda'])
+        await expect(g.mountOptions(`acl,${option}`, '/dev/sda', '/'), option).rejects.toMatchObject({
+          code: 'VMC_USAGE',
+        });
+      await g.mountOptions('acl,data=ordered,suid,dev', '/dev/sda', '/');
+      expect(await helperMounts()).toEqual([expect.stringMatching(/nosuid,nodev/)]);
+      await g.close();
+      expect(await traces()).toEqual([]);
+      await image.dispose();
+    });
+  },
+);

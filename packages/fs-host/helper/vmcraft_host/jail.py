@@ -96,6 +96,8 @@ def _init(m, mounts, devices, folder, root_user, limits, outputs, report):
 
 def _walk(root, names):
     """A directory inside the guest by names, no link followed; None when it is not there."""
+    if any(name in (b'', b'.', b'..') or b'/' in name for name in names):
+        return None
     fd = os.open(root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     for name in names:
         try:
