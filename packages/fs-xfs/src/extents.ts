@@ -1,5 +1,6 @@
 import { toSafeInteger, viewOf } from '@vmcraft/core/binary';
 import { CorruptImageError, LimitExceededError } from '@vmcraft/core/errors';
+import { type ForkKind, type ForkPlace, positionOf } from './fork-place.js';
 import { BTREE_CHECKSUM, BTREE_HEADER, BtreeBlock, BtreeMagic, EXTENT_SIZE, Fork } from './layout.js';
 import { finishMaps } from './pending-maps.js';
 import { isReplayed } from './replay-overlay.js';
@@ -29,9 +30,6 @@ export interface ForkBytes {
   readonly count: number;
 }
 
-/** Which fork it is; that of contents may be on the realtime section. */
-export type ForkKind = 'data' | 'attributes' | 'realtime';
-
 /** All extents of a fork, in order, with what a replayed log promised. @throws CorruptImageError, LimitExceededError */
 export async function readExtents(
   volume: Volume,
@@ -53,23 +51,6 @@ export async function readExtents(
   } else if (fork.format === Fork.btree) await readRoot({ volume, kind }, extents, fork.data);
   const maps = volume.pending.maps.get(owner)?.filter((map) => map.isAttributes === (kind === 'attributes'));
   return maps === undefined ? extents : finishMaps(volume, extents, maps, kind);
-}
-
-interface ForkPlace {
-  readonly volume: Volume;
-  readonly kind: ForkKind;
-}
-
-/** Where a run of blocks begins, bytes: realtime blocks are counted through. @throws CorruptImageError */
-export function positionOf({ volume, kind }: ForkPlace, block: bigint, length: number, structure: string): number {
-  const isRealtime = kind === 'realtime';
-  const size = isRealtime
-    ? toSafeInteger(volume.superblock.realtimeBlocks, 'rblocks') * volume.blockSize
-    : volume.device.size;
-  const position = isRealtime ? Number(block) * volume.blockSize : blockOffset(volume, block, structure);
-  if (position + length <= size) return position;
-  const reason = `an extent ends past the ${isRealtime ? 'realtime section' : 'device'}`;
-  throw new CorruptImageError({ structure, field: 'length', found: length, reason });
 }
 
 /** Chapter 17.2, `xfs_bmdr_block`: level and number of records, keys, then pointers. */

@@ -1,5 +1,6 @@
 import { CorruptImageError } from '@vmcraft/core/errors';
-import { type Extent, type ForkKind, positionOf } from './extents.js';
+import type { Extent } from './extents.js';
+import { type ForkKind, positionOf } from './fork-place.js';
 import type { PendingMap } from './log-intents.js';
 import type { Volume } from './volume.js';
 
