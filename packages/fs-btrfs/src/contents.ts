@@ -43,10 +43,13 @@ export class Contents {
     length: number,
     options?: IoOptions,
   ): Promise<Uint8Array> {
-    const out = new Uint8Array(length);
     const end = offset + length;
-    const first = await subvolume.items.last({ objectid, type: Type.extentData, offset });
-    const start = first?.objectid === objectid && first.type === Type.extentData ? first.offset : offset;
+    const last = await subvolume.items.last({ objectid, type: Type.extentData, offset });
+    const first = last?.objectid === objectid && last.type === Type.extentData ? last : undefined;
+    const direct = first === undefined ? undefined : await this.#direct(subvolume, first, inode, offset, end, options);
+    if (direct !== undefined) return direct;
+    const out = new Uint8Array(length);
+    const start = first?.offset ?? offset;
     const range = subvolume.items.range(
       { objectid, type: Type.extentData, offset: start },
       { objectid, type: Type.extentData, offset: end - 1 },
@@ -85,36 +88,58 @@ export class Contents {
         expected: '0, 1 or 2',
       });
     }
+    const extent = this.#located(subvolume, item, inode, offset, offset + out.length);
+    if (extent === undefined) return;
+    if (extent.to <= extent.from) return;
+    if (head.compression !== Compression.none) {
+      const size = toSafeInteger(head.ramBytes, 'btrfs_file_extent_item ram_bytes');
+      await this.#compressed(extent, head.compression, size, out, offset);
+      return;
+    }
+    checkInside(extent);
+    await this.#plain(extent, out, offset, options);
+  }
+
+  /** Where a regular extent lies and what of [from, to) of the file it has; undefined for a hole. */
+  #located(subvolume: Subvolume, item: Item, inode: Inode, from: number, to: number): DataExtent | undefined {
     const body = FileExtentItem.decode(item.data);
     const number = (value: bigint, field: string): number => toSafeInteger(value, `btrfs_file_extent_item ${field}`);
     const logical = number(body.diskBytenr, 'disk_bytenr');
-    if (logical === 0) return;
-    const extent = {
+    if (logical === 0) return undefined;
+    return {
       logical,
       stored: number(body.diskNumBytes, 'disk_num_bytes'),
       within: number(body.offset, 'offset'),
-      // What of the extent the file shows here.
-      from: Math.max(item.offset, offset),
-      to: Math.min(item.offset + number(body.numBytes, 'num_bytes'), offset + out.length),
+      from: Math.max(item.offset, from),
+      to: Math.min(item.offset + number(body.numBytes, 'num_bytes'), to),
       fileOffset: item.offset,
       isVerified: (inode.flags & INODE_NODATASUM) === 0,
       logged: subvolume.loggedSums,
     };
-    if (extent.to <= extent.from) return;
-    if (head.compression !== Compression.none) {
-      const size = number(head.ramBytes, 'ram_bytes');
-      await this.#compressed(extent, head.compression, size, out, offset);
-      return;
-    }
-    if (extent.within + (extent.to - item.offset) > extent.stored) {
-      throw new CorruptImageError({
-        structure: 'btrfs_file_extent_item',
-        field: 'num_bytes',
-        found: extent.to,
-        expected: 'inside the extent',
-      });
-    }
-    await this.#plain(extent, out, offset, options);
+  }
+
+  /** What lies together on the disk as a whole, without a copy of it; undefined for anything else. */
+  async #direct(
+    subvolume: Subvolume,
+    item: Item,
+    inode: Inode,
+    from: number,
+    to: number,
+    options?: IoOptions,
+  ): Promise<Uint8Array | undefined> {
+    const { compression, encryption, otherEncoding, type } = FileExtentHead.decode(item.data);
+    const isPlain = compression === Compression.none && encryption === 0 && otherEncoding === 0;
+    if (type !== ExtentType.regular || !isPlain) return undefined;
+    const extent = this.#located(subvolume, item, inode, from, to);
+    if (extent?.from !== from || extent.to !== to) return undefined;
+    checkInside(extent);
+    const { sectorsize } = this.sums;
+    const base = extent.logical + extent.within - extent.fileOffset;
+    const start = alignDown(base + from, sectorsize);
+    const wanted = alignUp(base + to, sectorsize) - start;
+    if (wanted > MAX_RUN || this.space.chunks.piece(start, wanted).length < wanted) return undefined;
+    const data = await this.#verified(start, wanted, extent, options);
+    return data.subarray(base + from - start, base + to - start);
   }
 
   async #plain(extent: DataExtent, out: Uint8Array, offset: number, options?: IoOptions): Promise<void> {
@@ -195,10 +220,23 @@ export class Contents {
   }
 }
 
+/** @throws CorruptImageError when the file shows more than is stored */
+function checkInside(extent: DataExtent): void {
+  if (extent.within + (extent.to - extent.fileOffset) > extent.stored) {
+    throw new CorruptImageError({
+      structure: 'btrfs_file_extent_item',
+      field: 'num_bytes',
+      found: extent.to,
+      expected: 'inside the extent',
+    });
+  }
+}
+
 interface DataExtent {
   readonly logical: number;
   readonly stored: number;
   readonly within: number;
+  /** What of it the file shows here. */
   readonly from: number;
   readonly to: number;
   readonly fileOffset: number;
