@@ -3,7 +3,7 @@ import { nameOf } from '../collation.js';
 import { displayName, parentOf, requireFileName } from '../file-name.js';
 import type { IndexEntry } from '../index-node.js';
 import type { Inode } from '../inode.js';
-import { AttributeType, decodeReference, SystemFile } from '../layout.js';
+import { AttributeType, decodeReference, fileName, SystemFile } from '../layout.js';
 import { IndexName } from '../layout-index.js';
 import type { Volume } from '../volume.js';
 import type { Findings } from './findings.js';
@@ -54,7 +54,7 @@ export class NamePass {
     }
     if (!facts.is(record, Fact.readable)) return;
     const inode = await this.volume.mft.load(record);
-    if (inode.all(AttributeType.fileName).some(({ value }) => value !== undefined && isSame(value, key))) {
+    if (inode.all(AttributeType.fileName).some(({ value }) => isWhole(value) && isSame(value, key))) {
       facts.met[record]!++;
     } else {
       findings.error(`${what} is no name that record ${record} has in this directory`);
@@ -65,8 +65,10 @@ export class NamePass {
   async #missing(number: number): Promise<void> {
     const inode = await this.volume.mft.load(number);
     for (const { value } of inode.all(AttributeType.fileName)) {
-      const { record, sequence } = decodeReference(parentOf(value!));
-      const what = `record ${number}: '${displayName(value!)}'`;
+      // One that breaks off has been told.
+      if (!isWhole(value)) continue;
+      const { record, sequence } = decodeReference(parentOf(value));
+      const what = `record ${number}: '${displayName(value)}'`;
       if (!this.facts.is(record, Fact.directory) || this.facts.sequence[record] !== sequence) {
         this.findings.error(`${what} is in record ${record}, which is no directory or another one by now`);
         continue;
@@ -75,7 +77,7 @@ export class NamePass {
       if (this.facts.is(record, Fact.brokenIndex) || !this.facts.is(record, Fact.readable)) continue;
       await this.findings.attempt(what, async () => {
         const tree = this.volume.index(await this.volume.mft.load(record), IndexName.directory);
-        const entry = await tree.find(value!);
+        const entry = await tree.find(value);
         if (entry?.record !== number) this.findings.error(`${what} is not in its directory, record ${record}`);
       });
     }
@@ -98,6 +100,10 @@ export class NamePass {
       }
     }
   }
+}
+
+function isWhole(value: Uint8Array | undefined): value is Uint8Array {
+  return value !== undefined && value.length >= fileName.size && value.length >= fileName.size + value[64]! * 2;
 }
 
 /** Same name in the same directory: what else an entry copies is out of date now and then. */

@@ -30,7 +30,8 @@ export class RecordPass {
   async run(): Promise<void> {
     const { mft } = this.volume;
     const map = mft.inode.require(AttributeType.bitmap);
-    const bits = await this.findings.attempt('$MFT', () => readAttribute(this.volume, map, 0, sizeOf(map)));
+    const length = Math.min(sizeOf(map), Math.ceil(this.facts.count / 8));
+    const bits = await this.findings.attempt('$MFT', () => readAttribute(this.volume, map, 0, length));
     if (sizeOf(map) * 8 < this.facts.count) this.findings.error('the bitmap of $MFT is too short for its records');
     for (let number = 0; number < this.facts.count; number++) {
       const marked = bits !== undefined && ((bits[number >> 3] ?? 0) & (1 << (number & 7))) !== 0;

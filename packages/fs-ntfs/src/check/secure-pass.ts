@@ -1,6 +1,7 @@
 import { equalBytes, toSafeInteger, viewOf } from '@vmcraft/core/binary';
 import { type Attribute, sizeOf } from '../attribute.js';
 import { readAttribute } from '../attribute-reader.js';
+import type { IndexEntry } from '../index-node.js';
 import { AttributeType, SystemFile } from '../layout.js';
 import { IndexName } from '../layout-index.js';
 import { descriptorHash } from '../security/hash.js';
@@ -9,6 +10,10 @@ import { SDS_STREAM } from '../security/secure-store.js';
 import type { Volume } from '../volume.js';
 import type { Findings } from './findings.js';
 import { walkIndex } from './index-walk.js';
+
+/** Keys: an id; a hash, then an id. */
+const ID_BYTES = 4;
+const HASH_KEY_BYTES = 8;
 
 /** $Secure: each id has its descriptor, twice, and both indexes agree; each id that a file has exists. Linux-NTFS "$Secure". */
 export async function checkSecure(
@@ -21,6 +26,7 @@ export async function checkSecure(
   const known = new Map<number, number>();
   const byId = volume.index(inode, IndexName.securityId);
   const isWhole = await walkIndex(volume, byId, findings, async (entry) => {
+    if (!hasKey(entry, ID_BYTES, findings)) return;
     const id = viewOf(entry.key).getUint32(0, true);
     await findings.attempt(`$Secure, id 0x${id.toString(16)}`, async () => {
       known.set(id, await checkDescriptor(volume, sds, id, entry.data, findings));
@@ -29,6 +35,7 @@ export async function checkSecure(
   let hashes = 0;
   const byHash = volume.index(inode, IndexName.securityHash);
   const hashesWhole = await walkIndex(volume, byHash, findings, (entry) => {
+    if (!hasKey(entry, HASH_KEY_BYTES, findings)) return;
     const key = viewOf(entry.key);
     const [hash, id] = [key.getUint32(0, true), key.getUint32(4, true)];
     hashes++;
@@ -45,6 +52,12 @@ export async function checkSecure(
   for (const [id, record] of used) {
     if (!known.has(id)) findings.error(`record ${record}: its security id 0x${id.toString(16)} is not in $Secure`);
   }
+}
+
+function hasKey({ key }: IndexEntry, length: number, findings: Findings): boolean {
+  if (key.length >= length) return true;
+  findings.error(`$Secure: an index has a key of ${key.length} bytes`);
+  return false;
 }
 
 /** @returns the hash of the descriptor */
