@@ -105,7 +105,12 @@ export class TreeNode {
         offset: this.logical,
       });
     }
-    return { ...this.key(index), data: this.raw.subarray(start, end) };
+    return {
+      objectid: this.#u64(at),
+      type: this.#view.getUint8(at + 8),
+      offset: this.#u64(at + 9),
+      data: this.raw.subarray(start, end),
+    };
   }
 }
 
@@ -118,8 +123,8 @@ export class NodeReader {
   /** What nodes carry: the UUID of the file system, and those of the seeds that it grew from. */
   readonly #uuids: Set<string>;
   readonly #limit: number;
-  /** The leaf that was used last. */
-  #last: TreeNode | undefined;
+  /** The node of each level that was used last. */
+  readonly #last: (TreeNode | undefined)[] = [];
 
   constructor(
     readonly space: LogicalSpace,
@@ -144,14 +149,14 @@ export class NodeReader {
 
   /** A node that was used lately, without waiting. @throws CorruptImageError */
   held(logical: number, level: number, generation?: number): TreeNode | undefined {
-    // The same leaf is asked for again and again.
-    const last = this.#last;
+    // The same path is asked for again and again.
+    const last = this.#last[level];
     if (last?.logical === logical) return this.#fitting(last, level, generation);
     const node = this.#held.get(logical);
     if (node === undefined) return undefined;
     this.#held.delete(logical);
     this.#held.set(logical, node);
-    if (level === 0) this.#last = node;
+    this.#last[node.level] = node;
     return this.#fitting(node, level, generation);
   }
 
