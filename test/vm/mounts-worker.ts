@@ -7,6 +7,7 @@ import { HostFsDriver } from '../../packages/fs-host/src/driver.js';
 const BYTES = 300_000;
 const [, , folder = '', ...types] = process.argv;
 const driver = new HostFsDriver();
+const READ_ONLY = new Set(['erofs', 'udf']);
 
 async function withMount<T>(
   type: string,
@@ -50,7 +51,7 @@ function read(type: string, name: string): Promise<string> {
 
 const report: Record<string, string> = {};
 for (const type of types) {
-  const work = type === 'erofs' ? read(type, 'made') : written(type);
+  const work = READ_ONLY.has(type) ? read(type, 'made') : written(type);
   report[type] = await work.catch((error: Error) => `failed: ${error.message}`);
 }
 process.stdout.write(`${JSON.stringify(report)}\n`);
