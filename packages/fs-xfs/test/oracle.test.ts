@@ -1,4 +1,5 @@
-import { mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { MemoryDevice } from '@vmcraft/core/block';
 import { listHostTree, listTree, requireTools } from '@vmcraft/testkit';
@@ -38,5 +39,26 @@ describe.runIf(requireTools(...XFS_TOOLS, 'setfattr', 'setfacl'))('XFS of mkfs.x
     expect((await stat('random')).mtime).toEqual({ sec: Date.UTC(2400, 0, 1) / 1000, nsec: 0 });
     expect((await stat('text')).mtime).toEqual({ sec: Date.UTC(2020, 1, 29, 12, 34, 56) / 1000, nsec: 123_456_789 });
     expect((await stat('link')).mtime).toEqual({ sec: Date.UTC(1935, 1, 3, 4, 5, 6) / 1000, nsec: 789_000_000 });
+  });
+
+  it.runIf(requireTools('xfs_db', 'fallocate'))('a directory whose extents need a tree', async () => {
+    let inode = 0;
+    let listing: string[] = [];
+    const image = makeXfs(folder, [], '320M', (mount) => {
+      // Blocks of files between those of the directory keep its extents short.
+      const make = `mkdir wide; for i in $(seq 1200); do fallocate -l 4096 "wide/$(printf 'n%.0s' $(seq 200)) $i"; done`;
+      execFileSync('sh', ['-c', make], { cwd: mount, stdio: 'pipe' });
+      inode = statSync(join(mount, 'wide')).ino;
+      listing = listHostTree(mount, { attributes: false });
+    });
+    const told = execFileSync('xfs_db', ['-r', '-c', `inode ${inode}`, '-c', 'print core.format', image], {
+      encoding: 'utf8',
+    });
+    expect(told).toContain('(btree)');
+    await using fs = await xfsDriver.open(MemoryDevice.from(take(image)), { readonly: true });
+    expect(await listTree(fs, { attributes: false })).toEqual(listing);
+    const wide = (await fs.lookup(fs.root, 'wide'))!;
+    expect(await fs.lookup(wide, `${'n'.repeat(200)} 777`)).toBeDefined();
+    expect(await fs.lookup(wide, `${'n'.repeat(200)} 1201`)).toBeUndefined();
   });
 });

@@ -13,6 +13,7 @@ const CHECKSUM = 224;
 const INCOMPATIBLE = 216;
 const LOG_INCOMPATIBLE = 220;
 const VERSION = 100;
+const REALTIME_BLOCKS = 16;
 
 /** Change the first superblock of a device, and make its checksum right. */
 async function changed(device: MemoryDevice, change: (view: DataView) => void): Promise<MemoryDevice> {
@@ -51,6 +52,20 @@ describe('what would be read wrongly is refused by name', () => {
     const device = await changed(await deviceOf('today'), or(INCOMPATIBLE, 0x100));
     await using fs = await open(device);
     expect(await listTree(fs, { links: true })).toEqual(linesOf('tree.txt').sort());
+  });
+
+  it('a realtime section in groups, when it is named', async () => {
+    const device = await changed(await deviceOf('today'), (view) => {
+      or(INCOMPATIBLE, 0x100)(view);
+      view.setBigUint64(REALTIME_BLOCKS, 1024n);
+    });
+    const others = async () => [{ name: '/dev/sdb', device: new MemoryDevice(8 << 20) }];
+    const options = { readonly: true, others, mountOptions: ['rtdev=/dev/sdb'] };
+    await expect(xfsDriver.open(device, options)).rejects.toMatchObject({
+      code: 'VMC_UNSUPPORTED',
+      message: /realtime section in groups/,
+    });
+    await using _fs = await open(device);
   });
 
   it('directories of version 1', async () => {
