@@ -19,6 +19,8 @@ const SHAPES: readonly VolumeShape[] = [
   { size: 3072 * MIB, cluster: 2 * MIB, sector: 4096 },
   // So small that it is full most of the time.
   { size: 5 * MIB, cluster: 1024 },
+  { size: 5 * MIB, cluster: 512 },
+  { size: 6 * MIB, cluster: 4096 },
 ];
 
 const tools = requireTools('root', 'python3', 'mkntfs', 'ntfs-3g', 'ntfsfix', 'ntfsinfo', 'ntfscluster');

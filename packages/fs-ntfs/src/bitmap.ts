@@ -108,10 +108,10 @@ export class Bitmap {
     return undefined;
   }
 
-  /** Count of clear bits. */
-  async countClear(): Promise<number> {
+  /** Count of clear bits; counting ends when there are `enough`. */
+  async countClear(enough = Number.POSITIVE_INFINITY): Promise<number> {
     let clear = 0;
-    for (let index = 0; index < this.#pageCount; index++) {
+    for (let index = this.#firstFreePage; index < this.#pageCount && clear < enough; index++) {
       const page = await this.#page(index);
       clear += countClearBits(page, Math.min(PAGE_BITS, this.bits - index * PAGE_BITS));
     }

@@ -8,8 +8,20 @@ const MAX_TRIES = 64;
 /** Part of the volume kept for the growth of $MFT as long as there is other room, as Windows does by default. */
 const ZONE_PART = 8;
 
-/** Gives out clusters. */
+/** Records by which $MFT can grow out of the clusters that are kept back, and clusters kept for lists of attributes. */
+const KEPT_RECORDS = 128;
+const KEPT_FOR_LISTS = 8;
+/** Counting free clusters ends at so many more than are asked for. */
+const COUNT_AHEAD = 65_536;
+
+/**
+ * Gives out clusters. The last few are kept back: an inode that a change has made larger must find room for its attributes, in records of
+ * $MFT that may have to be made, or what was accepted could not be written.
+ */
 export class ClusterAllocator {
+  /** At least so many clusters are free. */
+  #known = 0;
+  #urgent = 0;
   /** Where the next file without a better place begins. */
   #next: number;
 
@@ -27,6 +39,30 @@ export class ClusterAllocator {
     return { start, end: Math.min(totalClusters, start + Math.floor(totalClusters / ZONE_PART)) };
   }
 
+  /** Clusters that only {@link urgently} are given out. */
+  get #kept(): number {
+    const { clusterSize, recordSize, totalClusters } = this.volume.geometry;
+    const kept = Math.ceil((KEPT_RECORDS * recordSize) / clusterSize) + KEPT_FOR_LISTS;
+    return Math.min(kept, totalClusters >> 4);
+  }
+
+  /** Whether `count` clusters are free besides those that are kept back. */
+  async isFree(count: number): Promise<boolean> {
+    const needed = count + this.#kept;
+    if (this.#known < needed) this.#known = await this.map.countClear(needed + COUNT_AHEAD);
+    return this.#known >= needed;
+  }
+
+  /** Do what must not fail because the volume is full. */
+  async urgently<T>(work: () => Promise<T>): Promise<T> {
+    this.#urgent++;
+    try {
+      return await work();
+    } finally {
+      this.#urgent--;
+    }
+  }
+
   /**
    * Take clusters, marked as used.
    * @param hint cluster at which they should begin; undefined for wherever there is room
@@ -34,12 +70,14 @@ export class ClusterAllocator {
    */
   async allocate(count: number, hint: number | undefined, operation: string): Promise<BitRun[]> {
     if (count <= 0) return [];
+    if (this.#urgent === 0 && !(await this.isFree(count))) throw new FsError('ENOSPC', { operation });
     const near = hint !== undefined && !(await this.map.isSet(hint)) ? hint : undefined;
     const runs =
       (near === undefined ? undefined : await this.#atOnce(count, near, near + count)) ??
       (await this.#search(count, near ?? this.#next));
     if (runs === undefined) throw new FsError('ENOSPC', { operation });
     for (const run of runs) await this.map.mark(run.start, run.length, true);
+    this.#known = Math.max(0, this.#known - count);
     const last = runs.at(-1)!;
     if (hint === undefined) this.#next = last.start + last.length;
     return runs;
@@ -88,11 +126,17 @@ export class ClusterAllocator {
 
   /** Give clusters back. */
   async release(runs: readonly Run[]): Promise<void> {
-    for (const run of runs) await this.map.mark(run.lcn, run.length, false);
+    for (const run of runs) {
+      await this.map.mark(run.lcn, run.length, false);
+      this.#known += run.length;
+    }
   }
 
   /** Give back what {@link allocate} took. */
   async undo(runs: readonly BitRun[]): Promise<void> {
-    for (const run of runs) await this.map.mark(run.start, run.length, false);
+    for (const run of runs) {
+      await this.map.mark(run.start, run.length, false);
+      this.#known += run.length;
+    }
   }
 }

@@ -47,6 +47,7 @@ export class RecordAllocator {
 
   /** A new inode in a record of its own. @throws FsError ENOSPC */
   async allocateInode(): Promise<Inode> {
+    if (!(await this.writer.clusters.isFree(0))) throw new FsError('ENOSPC', { operation: 'create' });
     const { record, sequence, updateSequence } = await this.allocate();
     const inode = new Inode(record);
     inode.sequence = sequence;

@@ -151,8 +151,10 @@ export class Writer {
       if (inode.attributeList !== undefined) await this.#write(await this.#plan(inode));
       return;
     }
-    await this.#makeRoom(inode);
-    if (!this.fits(inode)) await this.#write(await this.#plan(inode));
+    await this.clusters.urgently(async () => {
+      await this.#makeRoom(inode);
+      if (!this.fits(inode)) await this.#write(await this.#plan(inode));
+    });
   }
 
   /** Move values out of the record, the largest first. */
@@ -267,7 +269,11 @@ export class Writer {
   }
 
   /** Write everything held back. */
-  async flush(): Promise<void> {
+  flush(): Promise<void> {
+    return this.clusters.urgently(() => this.#flush());
+  }
+
+  async #flush(): Promise<void> {
     for (const inode of [...this.#inodes]) if (inode.namesStale) await this.syncNames(inode);
     for (const index of this.indexes) await index.flush();
     this.indexes.clear();
