@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { type NbdServer, serveNbd } from '@vmcraft/backend-nbd';
+import type { NbdServer } from '@vmcraft/backend-nbd';
 import {
   type BlockDevice,
   type BorrowedMount,
@@ -188,6 +188,8 @@ export class Appliance implements GuestPart, TreeBorrower {
       await configure(library, guest.settings, moreSettings);
       const { disks, names } = disksFor(guest.devices);
       const exports = [...disks].map(([name, device]) => ({ name, device, readonly: !device.writable }));
+      // Only now: it leads to much that a session without an appliance has no use for.
+      const { serveNbd } = await import('@vmcraft/backend-nbd');
       server = await serveNbd(exports, { listen: { socket: join(library.folder, 'nbd') }, background: true });
       for (const [name, device] of disks) await addDrive(library, name, device);
       await library.call('launch');
