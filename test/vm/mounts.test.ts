@@ -1,15 +1,14 @@
 // Every file system that a kernel mounts, through the host's driver; checked afterwards by the tools of each.
 import { execFileSync } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pattern } from '@vmcraft/testkit';
-import { build } from 'esbuild';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { hasVm, inVm } from './vm.js';
+import { buildWorker } from './worker.js';
 
 const LIMIT = 600;
-const REPOSITORY = join(import.meta.dirname, '../..');
 
 interface Kind {
   readonly size: string;
@@ -51,7 +50,7 @@ describe.runIf(hasVm('unshare', 'ntfs-3g', 'losetup', 'lsns', 'mkfs.erofs', 'mkf
   () => {
     const folder = mkdtempSync(join(tmpdir(), 'vmcraft-mounts-'));
     const disks = join(folder, 'disks');
-    const program = join(folder, 'dist/worker.mjs');
+    let program = '';
 
     beforeAll(async () => {
       mkdirSync(disks);
@@ -64,20 +63,7 @@ describe.runIf(hasVm('unshare', 'ntfs-3g', 'losetup', 'lsns', 'mkfs.erofs', 'mkf
       execFileSync('mkfs.erofs', ['--quiet', join(disks, 'erofs'), join(folder, 'tree')], { stdio: 'pipe' });
       execFileSync('truncate', ['-s', '16M', join(disks, 'udf')]);
       execFileSync('mkfs.udf', ['-b', '512', join(disks, 'udf')], { stdio: 'pipe' });
-      mkdirSync(join(folder, 'dist'));
-      cpSync(join(REPOSITORY, 'packages/fs-host/helper'), join(folder, 'helper'), { recursive: true });
-      await build({
-        entryPoints: [join(import.meta.dirname, 'mounts-worker.ts')],
-        outfile: program,
-        bundle: true,
-        platform: 'node',
-        format: 'esm',
-        conditions: ['@vmcraft/source'],
-        banner: {
-          js: "import { createRequire as requireFrom } from 'node:module'; const require = requireFrom(import.meta.url);",
-        },
-        logLevel: 'error',
-      });
+      program = await buildWorker('mounts-worker', folder);
     });
     afterAll(() => rmSync(folder, { recursive: true, force: true }));
 

@@ -29,11 +29,8 @@ export interface AttachedDevice extends AsyncDisposable {
  */
 export async function attach(device: BlockDevice, { readonly = true }: AttachOptions = {}): Promise<AttachedDevice> {
   const means = await hostMeans();
-  const lack = 'lack' in means ? means.lack : means.mode === 'user' ? 'devices of this host need root' : undefined;
-  if ('lack' in means || lack !== undefined) {
-    const remedy = 'remedy' in means && means.remedy !== undefined ? ` (${means.remedy})` : '';
-    throw new CapabilityError({ capability: 'attach', subject: 'this host', reason: `${lack}${remedy}` });
-  }
+  if ('lack' in means) throw refused(means.remedy === undefined ? means.lack : `${means.lack} (${means.remedy})`);
+  if (means.mode === 'user') throw refused('devices of this host need root');
   const helper = await HostHelper.start(means);
   try {
     return new Attached(await Attachment.attach(device, helper, readonly), helper, readonly || !device.writable);
@@ -42,6 +39,9 @@ export async function attach(device: BlockDevice, { readonly = true }: AttachOpt
     throw error;
   }
 }
+
+const refused = (reason: string): CapabilityError =>
+  new CapabilityError({ capability: 'attach', subject: 'this host', reason });
 
 class Attached implements AttachedDevice {
   constructor(

@@ -19,8 +19,9 @@ const COUNT_AHEAD = 65_536;
  * $MFT that may have to be made, or what was accepted could not be written.
  */
 export class ClusterAllocator {
-  /** At least so many clusters are free. */
+  /** At least so many clusters are free; just so many once all were counted. */
   #known = 0;
+  #allCounted = false;
   #urgent = 0;
   /** Where the next file without a better place begins. */
   #next: number;
@@ -49,7 +50,12 @@ export class ClusterAllocator {
   /** Whether `count` clusters are free besides those that are kept back. */
   async isFree(count: number): Promise<boolean> {
     const needed = count + this.#kept;
-    if (this.#known < needed) this.#known = await this.map.countClear(needed + COUNT_AHEAD);
+    if (this.#known < needed && !this.#allCounted) {
+      const enough = needed + COUNT_AHEAD;
+      this.#known = await this.map.countClear(enough);
+      // All changes of the map are made here, so a full volume is not counted again for each call.
+      this.#allCounted = this.#known < enough;
+    }
     return this.#known >= needed;
   }
 
