@@ -1,3 +1,4 @@
+import { LimitExceededError } from '@vmcraft/core/errors';
 import { type Attribute, sizeOf } from '../attribute.js';
 import { readAttribute } from '../attribute-reader.js';
 import { AttributeType, SystemFile } from '../layout.js';
@@ -8,6 +9,8 @@ import type { Findings } from './findings.js';
 /** Bytes of one piece of the map; it covers eight times as many clusters. */
 const PIECE = 65536;
 const PIECE_CLUSTERS = PIECE * 8;
+/** Windows makes no volume with more. */
+const MAX_CLUSTERS = 2 ** 32;
 /** Places shown of each kind. */
 const MAX_SHOWN = 5;
 
@@ -27,7 +30,10 @@ export class ClusterClaims {
     private readonly volume: Volume,
     private readonly findings: Findings,
   ) {
-    this.#left = 2 * volume.geometry.totalClusters;
+    const { totalClusters } = volume.geometry;
+    if (totalClusters > MAX_CLUSTERS)
+      throw new LimitExceededError({ limit: 'clusters of a volume', value: totalClusters, max: MAX_CLUSTERS });
+    this.#left = 2 * totalClusters;
   }
 
   /** An attribute has these clusters. */

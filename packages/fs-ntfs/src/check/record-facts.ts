@@ -1,3 +1,8 @@
+import { LimitExceededError } from '@vmcraft/core/errors';
+
+/** Eleven bytes are kept of each. */
+const MAX_RECORDS = 1 << 26;
+
 /** What a check remembers of each record of $MFT, in few bytes: a large volume has millions. */
 export class RecordFacts {
   /** Bits of {@link Fact}. */
@@ -10,8 +15,13 @@ export class RecordFacts {
   /** Of a directory: the record of the one it is in. */
   readonly parent: Uint32Array;
 
-  /** @param count records that $MFT has room for: the device bounds it */
+  /**
+   * @param count records that $MFT has room for: the device bounds it, but a sparse image may say that it is of any size
+   * @throws LimitExceededError
+   */
   constructor(readonly count: number) {
+    if (count > MAX_RECORDS)
+      throw new LimitExceededError({ limit: 'records of $MFT that are checked', value: count, max: MAX_RECORDS });
     this.#state = new Uint8Array(count);
     this.sequence = new Uint16Array(count);
     this.names = new Uint16Array(count);
